@@ -1,0 +1,310 @@
+"""What should happen to a fire time, a waiting run, and a run that ended.
+
+Pure: everything that matters comes in as a value, the decision goes out as one. The
+store calls these functions inside its transactions, the watcher between two lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from clockd.model import RETRIED, Cause, Hold, Outcome, Overlap, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from clockd.model import Run, Trigger
+    from clockd.schedule import Schedule
+
+#: A fire time this young is on time; `catch_up: none` still allows it for launching.
+GRACE_S = 60
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """When a trigger was paused, and resumed; `until` is None while it still is."""
+
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRun:
+    """The entry that a fire time, or a row of missed ones, gets in the books.
+
+    With an `outcome` the run never starts; without one it waits until `not_before`.
+    """
+
+    fire_time: datetime
+    cause: Cause
+    not_before: datetime
+    hold: Hold | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+    last_fire_time: datetime | None = None
+    fire_count: int = 1
+
+
+def plan_fires(
+    trigger: Trigger,
+    schedule: Schedule,
+    *,
+    after: datetime,
+    now: datetime,
+    pause: Pause | None = None,
+) -> list[PlannedRun]:
+    """Account for every fire time in (after, now], oldest first.
+
+    Fire times under a pause are skipped. Of the others the newest runs if it is
+    within the trigger's catch-up window (with `run: all`, each within the window);
+    the older ones become one entry with their number, first and last.
+    """
+    if pause is None:
+        return _plan_open(trigger, schedule, after, now)
+    planned = []
+    paused_from = max(after, pause.since - _SECOND)
+    paused_to = now if pause.until is None else min(now, pause.until)
+    if paused_from > after:
+        planned += _plan_open(trigger, schedule, after, min(paused_from, now), now)
+    if paused_to > paused_from:
+        planned += _entry(
+            trigger, schedule, paused_from, paused_to, Outcome.SKIPPED, "paused"
+        )
+    if paused_to < now:
+        planned += _plan_open(trigger, schedule, max(after, paused_to), now)
+    return planned
+
+
+def _plan_open(
+    trigger: Trigger,
+    schedule: Schedule,
+    after: datetime,
+    until: datetime,
+    now: datetime | None = None,
+) -> list[PlannedRun]:
+    now = now or until
+    newest = schedule.previous(until)
+    if newest is None or newest <= after:
+        return []
+    horizon = now - timedelta(seconds=max(trigger.catch_up.within_s, GRACE_S))
+    if trigger.catch_up.run_all:
+        started = list(_since(schedule, max(after, horizon - _SECOND), until))
+    else:
+        started = [newest] if newest >= horizon else []
+    boundary = started[0] - _SECOND if started else until
+    reason = (
+        "superseded by a later fire time"
+        if started
+        else f"found later than the catch-up window of {trigger.catch_up.within_s} s"
+    )
+    missed = _entry(trigger, schedule, after, boundary, Outcome.MISSED, reason)
+    return missed + [_started(trigger, t, now) for t in started]
+
+
+def _since(schedule: Schedule, after: datetime, until: datetime) -> Iterator[datetime]:
+    at = schedule.next(after)
+    while at is not None and at <= until:
+        yield at
+        at = schedule.next(at)
+
+
+def _started(trigger: Trigger, fire_time: datetime, now: datetime) -> PlannedRun:
+    late = (now - fire_time).total_seconds() > GRACE_S
+    not_before = jittered(trigger, fire_time)
+    return PlannedRun(
+        fire_time=fire_time,
+        cause=Cause.CATCH_UP if late else Cause.SCHEDULED,
+        not_before=not_before,
+        hold=Hold.JITTER if not_before > fire_time else None,
+    )
+
+
+def _entry(
+    trigger: Trigger,
+    schedule: Schedule,
+    after: datetime,
+    until: datetime,
+    outcome: Outcome,
+    reason: str,
+) -> list[PlannedRun]:
+    first = schedule.next(after)
+    if first is None or first > until:
+        return []
+    last = schedule.previous(until)
+    count = schedule.count(after, until)
+    return [
+        PlannedRun(
+            fire_time=first,
+            cause=Cause.SCHEDULED,
+            not_before=first,
+            outcome=outcome,
+            reason=reason,
+            last_fire_time=last if count > 1 else None,
+            fire_count=count,
+        )
+    ]
+
+
+def jittered(trigger: Trigger, fire_time: datetime) -> datetime:
+    """Return when a run for `fire_time` is due, with the trigger's jitter added.
+
+    The offset is stable: it depends on the trigger and the fire time alone.
+    """
+    if not trigger.jitter_s:
+        return fire_time
+    seed = f"{trigger.uuid}/{int(fire_time.timestamp())}".encode()
+    fraction = int.from_bytes(hashlib.sha256(seed).digest()[:8]) / 2**64
+    return fire_time + timedelta(milliseconds=round(fraction * trigger.jitter_s * 1000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Launch it now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """It ends here, without having started."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """It stays in line for another run of its trigger; `stop` lists runs to stop."""
+
+    reason: str
+    stop: tuple[int, ...] = ()
+
+
+Decision = Start | Drop | Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What a waiting run meets when its turn comes.
+
+    Args:
+        active: Ids of its trigger's other active runs.
+        earlier_waiting: Whether an earlier run of its trigger is still in line.
+        newest_fire_time: The latest fire time of its trigger on record.
+        paused: Whether its trigger is paused now.
+        removed: Whether its trigger has left the file.
+    """
+
+    active: Sequence[int] = ()
+    earlier_waiting: bool = False
+    newest_fire_time: datetime | None = None
+    paused: bool = False
+    removed: bool = False
+
+
+def decide(run: Run, now: datetime, situation: Situation) -> Decision:
+    """Decide what becomes of a waiting run whose `not_before` has come."""
+    if run.attempt > 0:
+        return Start()
+    return (
+        _drop_for_good(run, situation)
+        or _drop_for_time(run, now, situation)
+        or _mind_overlap(run, situation)
+    )
+
+
+def _drop_for_good(run: Run, situation: Situation) -> Drop | None:
+    if situation.removed:
+        return Drop(outcome=Outcome.SKIPPED, reason="removed")
+    if situation.paused and run.fire_time is not None:
+        return Drop(outcome=Outcome.SKIPPED, reason="paused")
+    return None
+
+
+def _drop_for_time(run: Run, now: datetime, situation: Situation) -> Drop | None:
+    trigger = run.trigger
+    if run.hold is Hold.OVERLAP and trigger.overlap is Overlap.QUEUE:
+        return None
+    newest = situation.newest_fire_time
+    keeps_all = trigger.catch_up.run_all or trigger.overlap is Overlap.QUEUE
+    if run.fire_time and newest and newest > run.fire_time and not keeps_all:
+        return Drop(
+            outcome=Outcome.SKIPPED,
+            reason=f"superseded by the fire time {newest:%Y-%m-%dT%H:%M:%SZ}",
+        )
+    if now > start_deadline(run):
+        window = max(trigger.catch_up.within_s, GRACE_S)
+        return Drop(
+            outcome=Outcome.MISSED,
+            reason=f"could not be started within its catch-up window of {window} s",
+        )
+    return None
+
+
+def start_deadline(run: Run) -> datetime:
+    """Return the last instant at which a run that never started may still start."""
+    due = jittered(run.trigger, run.fire_time) if run.fire_time else run.claimed_at
+    return due + timedelta(seconds=max(run.trigger.catch_up.within_s, GRACE_S))
+
+
+def _mind_overlap(run: Run, situation: Situation) -> Decision:
+    overlap = run.trigger.overlap
+    if overlap is Overlap.ALLOW:
+        return Start()
+    if not situation.active:
+        if overlap is Overlap.QUEUE and situation.earlier_waiting:
+            return Wait(reason="an earlier run is still in line")
+        return Start()
+    others = ", ".join(str(run_id) for run_id in situation.active)
+    if overlap is Overlap.SKIP:
+        return Drop(
+            outcome=Outcome.SKIPPED, reason=f"overlap: run {others} is still active"
+        )
+    if overlap is Overlap.REPLACE:
+        return Wait(reason=f"replaces run {others}", stop=tuple(situation.active))
+    return Wait(reason=f"queued behind run {others}")
+
+
+def retry_at(
+    trigger: Trigger,
+    *,
+    outcome: Outcome,
+    attempt: int,
+    now: datetime,
+    next_fire_time: datetime | None,
+) -> datetime | None:
+    """Return when the next attempt may start; None where there is none.
+
+    Waits double from `retry_delay`, and never reach the trigger's next fire time.
+    """
+    if outcome not in RETRIED or attempt > trigger.retries:
+        return None
+    at = now + timedelta(seconds=trigger.retry_delay_s * 2 ** (attempt - 1))
+    if next_fire_time is not None and at >= next_fire_time:
+        return None
+    return at
+
+
+def lag_s(run: Run, launched_at: datetime) -> float | None:
+    """Return the seconds from a run's (jittered) fire time to its launch request.
+
+    None for a run that nobody scheduled.
+    """
+    if run.fire_time is None:
+        return None
+    due = jittered(run.trigger, run.fire_time)
+    return round((launched_at - due).total_seconds(), 6)
+
+
+def active_states() -> tuple[RunState, ...]:
+    """Return the states in which a run has, or may have, a dyno."""
+    return (
+        RunState.LAUNCHING,
+        RunState.UNKNOWN,
+        RunState.RUNNING,
+        RunState.STOPPING,
+    )
