@@ -1,0 +1,432 @@
+"""What a due job does: its run is taken from the line, decided on and launched.
+
+The runs table is the queue. One thread, the dispatcher, takes what is due, hands it to
+the launcher's pool and writes the results, so that all decisions are made one after the
+other and a burst costs few transactions.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from clockd import clock, events, policy
+from clockd.errors import (
+    LaunchRejected,
+    LaunchUnknown,
+    LeaseLost,
+    RunnerUnavailable,
+    StoreUnavailable,
+)
+from clockd.gates import Gates
+from clockd.launch import THREADS, Launcher, Result
+from clockd.model import Hold, Outcome, RunState, StopCause
+from clockd.runner import Unavailable
+from clockd.store import LaunchedDyno, NotNow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from clockd.model import Attempt, Run
+    from clockd.store import AttemptPlan, Store, Taken
+    from clockd.watch import Watcher
+
+#: Rows of other processes are looked for this often.
+POLL_S = 1.0
+#: Who asks for a stop that makes room for a later run.
+REPLACED_BY = "clockd: replaced by run "
+
+log = structlog.get_logger()
+
+
+class Authority(Protocol):
+    """The right to launch: a lease, or the ownership of one run."""
+
+    @property
+    def fence(self) -> int | None:
+        """The fence number of a lease; raises `LeaseLost` when it is gone."""
+        ...
+
+    @property
+    def owner(self) -> str | None:
+        """The owner of the runs that may be taken, where it is not a lease."""
+        ...
+
+    def check(self) -> None:
+        """Raise `LeaseLost` unless the right certainly holds at this instant."""
+        ...
+
+
+class Dispatcher:
+    """Takes due runs from the line and launches them.
+
+    Args:
+        store: Where the line is.
+        launcher: Sends the requests.
+        watcher: Follows what was launched.
+        authority: The right to launch.
+        stop_dyno: Stops a dyno whose attempt is no longer ours.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        launcher: Launcher,
+        watcher: Watcher,
+        *,
+        authority: Authority,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._launcher = launcher
+        self._watcher = watcher
+        self._authority = authority
+        self._on_lost = on_lost
+        self._gates = Gates()
+        self._results: list[Result] = []
+        self._results_lock = threading.Lock()
+        self._out = 0
+        self._due_hint = False
+        self._room_made: set[str] = set()
+        self._poll_at = 0.0
+        self._next_not_before: datetime | None = None
+        self._failing = False
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            target=self._live, name="dispatcher", daemon=True
+        )
+        self.beat = clock.boottime()  #: when the thread last came round
+
+    # -- from any thread -------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to dispatch."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for due runs now."""
+        self._due_hint = True
+        self._wake.set()
+
+    def stop(self, timeout_s: float) -> None:
+        """Take nothing more, and write what came of the requests that are out."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+
+    def ended(self, run: Run) -> None:
+        """Note that a run's attempt ended: others may wait for its place."""
+        self._room_made.add(run.trigger.app)
+        self.wake()
+
+    def relaunch(self, run: Run, attempt: Attempt) -> None:
+        """Send an attempt again that certainly was not created."""
+        log.info(events.RUN_LAUNCHING, **_about(run, attempt), again=True)
+        self._submit(run, attempt)
+
+    # -- the thread ------------------------------------------------------------
+
+    def _live(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait(self._sleep_s())
+            self._wake.clear()
+            try:
+                self._turn()
+            except LeaseLost:
+                self._on_lost()
+                self._stopping.wait(POLL_S)
+            except StoreUnavailable as error:
+                self._tell_failing(error)
+                self._stopping.wait(POLL_S)
+            except Exception:
+                log.exception(events.THREAD_FAILED, thread="dispatcher")
+                self._stopping.wait(POLL_S)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Give requests that are out a moment to be answered, and write the answers."""
+        deadline = clock.boottime() + 3.0
+        while self._out and clock.boottime() < deadline:
+            self._wake.wait(0.1)
+            self._wake.clear()
+            try:
+                self._record()
+            except StoreUnavailable as error:
+                self._tell_failing(error)
+                return
+
+    def _sleep_s(self) -> float:
+        if self._due_hint or self._results:
+            return 0.0
+        sleep_s = max(self._poll_at - clock.boottime(), 0.0)
+        if self._next_not_before is not None:
+            until_s = (self._next_not_before - clock.now()).total_seconds()
+            sleep_s = min(sleep_s, max(until_s, 0.0))
+        return sleep_s
+
+    def _turn(self) -> None:
+        self.beat = clock.boottime()
+        self._record()
+        self._use_room()
+        if self.beat >= self._poll_at:
+            self._poll()
+        elif self._next_not_before and self._next_not_before <= clock.now():
+            self._next_not_before = None
+            self._due_hint = True
+        if self._due_hint and self._out < THREADS:
+            self._take()
+        self._tell_recovered()
+
+    def _poll(self) -> None:
+        """Look for what other processes, or time, have made due."""
+        poll = self._store.runs.poll(clock.now())
+        self._poll_at = clock.boottime() + POLL_S
+        self._due_hint = self._due_hint or poll.due
+        self._next_not_before = poll.next_not_before
+        for run_id in poll.cancels:
+            run = self._store.runs.get(run_id)
+            replaced = (run.cancel_requested_by or "").startswith(REPLACED_BY)
+            cause = StopCause.REPLACED if replaced else StopCause.CANCEL
+            self._watcher.cancel(run_id, cause)
+
+    def _take(self) -> None:
+        self._due_hint = False
+        free = THREADS - self._out
+        taken = self._store.runs.take(
+            now=clock.now(),
+            limit=free,
+            plan=self._plan,
+            fence=self._authority.fence,
+            owner=self._authority.owner,
+        )
+        for run, attempt in taken.started:
+            log.debug(events.RUN_LAUNCHING, **_about(run, attempt))
+            self._submit(run, attempt)
+        for run in taken.blocked:
+            self._gates.release(run.trigger.app)
+        self._tell(taken)
+        if len(taken.started) >= free:
+            self._due_hint = True
+        if taken.waiting:
+            self._poll_at = 0.0
+
+    def _plan(self, run: Run) -> AttemptPlan | NotNow:
+        closed = self._gates.admit(run.trigger.app, clock.boottime())
+        if closed is None:
+            return self._launcher.plan(run)
+        return NotNow(
+            not_before=clock.now() + timedelta(seconds=closed.wait_s),
+            hold=closed.hold,
+            reason=closed.reason,
+        )
+
+    def _submit(self, run: Run, attempt: Attempt) -> None:
+        self._watcher.expect(attempt)
+        with self._results_lock:
+            self._out += 1
+        self._launcher.submit(
+            run, attempt, guard=self._authority.check, done=self._done
+        )
+
+    def _done(self, result: Result) -> None:
+        """Take a result from a pool thread; a dyno is followed before it is written."""
+        if result.dyno is not None:
+            self._watcher.launched(
+                result.run, result.attempt, result.dyno, result.sent_at
+            )
+        with self._results_lock:
+            self._results.append(result)
+            self._out -= 1
+        self._wake.set()
+
+    # -- results ---------------------------------------------------------------
+
+    def _record(self) -> None:
+        """Write what came of launches; what cannot be written now is tried again."""
+        with self._results_lock:
+            results = list(self._results)
+        if not results:
+            return
+        self._due_hint = True
+        try:
+            self._record_all(results)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception(events.THREAD_FAILED, thread="dispatcher")
+            for result in results:
+                self._forget(result)
+
+    def _record_all(self, results: list[Result]) -> None:
+        """Write results; an attempt that is forgotten here is looked for later."""
+        self._record_launched([r for r in results if r.dyno is not None])
+        for result in results:
+            if result.dyno is None:
+                self._record_failure(result)
+                self._forget(result)
+
+    def _record_launched(self, results: list[Result]) -> None:
+        if not results:
+            return
+        refused = self._store.attempts.launched(
+            [
+                LaunchedDyno(
+                    attempt_id=result.attempt.id,
+                    requested_at=result.attempt.requested_at,
+                    dyno=result.dyno,
+                    launched_at=result.launched_at or result.attempt.requested_at,
+                )
+                for result in results
+                if result.dyno is not None
+            ],
+            clock.now(),
+        )
+        for result in results:
+            self._report_success(result)
+            if result.attempt.id in refused and result.dyno is not None:
+                self._watcher.orphan(result.attempt, result.dyno)
+            else:
+                _log_launched(result)
+            self._forget(result)
+
+    def _report_success(self, result: Result) -> None:
+        over = self._gates.report(result.run.trigger.app, clock.boottime())
+        for kind in over:
+            log.info(
+                events.PLATFORM_RECOVERED, app=result.run.trigger.app, reason=kind.value
+            )
+
+    def _record_failure(self, result: Result) -> None:
+        error, attempt = result.error, result.attempt
+        app = result.run.trigger.app
+        if isinstance(error, RunnerUnavailable):
+            self._put_back(result, error)
+            return
+        if isinstance(error, LeaseLost):
+            self._gates.release(app)
+            self._requeue(result, clock.now(), None, error.message)
+            return
+        self._gates.report(app, clock.boottime())
+        assert error is not None  # noqa: S101 – a result has a dyno or an error
+        if isinstance(error, LaunchUnknown):
+            self._store.attempts.unknown(
+                attempt.id, attempt.requested_at, error.message
+            )
+            self._watcher.unknown(result.run, attempt)
+        else:
+            self._fail(result, error)
+
+    def _fail(self, result: Result, error: LaunchRejected | Exception) -> None:
+        reason = str(error)
+        run = self._store.attempts.finish(
+            result.attempt.id,
+            outcome=Outcome.LAUNCH_FAILED,
+            exit_status=None,
+            reason=reason,
+            now=clock.now(),
+        )
+        if run is None:
+            return
+        log.error(
+            events.RUN_FINISHED
+            if run.state is RunState.FINISHED
+            else events.RUN_RETRIED,
+            **_about(result.run, result.attempt),
+            outcome=Outcome.LAUNCH_FAILED.value,
+            reason=reason,
+            hint=getattr(error, "hint", None),
+        )
+
+    def _put_back(self, result: Result, error: RunnerUnavailable) -> None:
+        closed = self._gates.refuse(
+            result.run.trigger.app,
+            Unavailable(error.kind),
+            now=clock.boottime(),
+            retry_after_s=error.retry_after_s,
+        )
+        not_before = clock.now() + timedelta(seconds=closed.wait_s)
+        self._requeue(result, not_before, closed.hold, error.message)
+
+    def _requeue(
+        self, result: Result, not_before: datetime, hold: Hold | None, reason: str
+    ) -> None:
+        attempt = result.attempt
+        self._store.attempts.requeue(
+            attempt.id,
+            attempt.requested_at,
+            not_before=not_before,
+            hold=hold,
+            reason=reason,
+        )
+        log.warning(
+            events.RUN_HELD,
+            **_about(result.run, attempt),
+            reason=reason,
+            until=not_before,
+        )
+
+    def _forget(self, result: Result) -> None:
+        self._watcher.settle(result.attempt.id)
+        with self._results_lock:
+            if result in self._results:
+                self._results.remove(result)
+
+    def _use_room(self) -> None:
+        """Let a run in line try its luck where one of its app's dynos has ended."""
+        while self._room_made:
+            app = self._room_made.pop()
+            self._gates.made_room(app)
+            self._store.runs.wake_line(app, clock.now())
+
+    # -- telling ---------------------------------------------------------------
+
+    def _tell(self, taken: Taken) -> None:
+        for run in taken.dropped:
+            log.warning(
+                events.RUN_MISSED
+                if run.outcome is Outcome.MISSED
+                else events.RUN_SKIPPED,
+                **_about(run),
+                outcome=run.outcome.value if run.outcome else None,
+                reason=run.reason,
+            )
+        for run, reason in taken.waiting:
+            log.info(events.RUN_HELD, **_about(run), reason=reason)
+
+    def _tell_failing(self, error: StoreUnavailable) -> None:
+        if not self._failing:
+            log.error(events.STORE_FAILED, reason=error.message)
+        self._failing = True
+
+    def _tell_recovered(self) -> None:
+        if self._failing:
+            log.info(events.STORE_RECOVERED)
+        self._failing = False
+
+
+def _about(run: Run, attempt: Attempt | None = None) -> dict[str, object]:
+    about: dict[str, object] = {
+        "trigger": run.trigger.slug,
+        "run_id": run.id,
+        "fire_time": run.fire_time,
+    }
+    if attempt is not None:
+        about["attempt"] = attempt.number
+    return about
+
+
+def _log_launched(result: Result) -> None:
+    dyno = result.dyno
+    assert dyno is not None  # noqa: S101 – launched
+    log.info(
+        events.RUN_LAUNCHED,
+        **_about(result.run, result.attempt),
+        dyno=dyno.name,
+        lag_s=policy.lag_s(result.run, result.launched_at or clock.now()),
+        warning=dyno.warning,
+    )

@@ -1,0 +1,168 @@
+"""Sends launch requests, in a pool of threads, and says what came of each.
+
+Nothing is written here: every result goes back to the dispatcher as a value.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from clockd import clock, config, events
+from clockd.errors import (
+    ClockdError,
+    LaunchRejected,
+    LaunchUnknown,
+    LeaseLost,
+    RunnerUnavailable,
+)
+from clockd.model import RunnerKind
+from clockd.runner import LaunchRequest, attempt_key
+from clockd.store import AttemptPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from clockd.model import Attempt, Run
+    from clockd.runner import Dyno, Runner
+
+THREADS = 16
+#: The platform's own limit starts later than ours, and ends at its maximum.
+TTL_SLACK_S = 60
+MAX_TTL_S = 86_400
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of one launch request.
+
+    Exactly one of `dyno` and `error` is set. `sent_at` is on `boottime`.
+    """
+
+    run: Run
+    attempt: Attempt
+    dyno: Dyno | None = None
+    error: ClockdError | None = None
+    sent_at: float = 0.0
+    launched_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchSettings:
+    """What every launch of this process has in common.
+
+    Args:
+        kind: Where tasks run.
+        host: This machine's name.
+        process_type: The dynos' process type; may hold `{trigger}`.
+        environ: Where `${NAME}` in a trigger's `env` is looked up.
+        twin: Gives what a command of an app comes down to; two launches of the same
+            are never open at once. None where launches cannot be confused.
+    """
+
+    kind: RunnerKind
+    host: str
+    process_type: str
+    environ: Mapping[str, str]
+    twin: Callable[[str, str], str] | None = None
+
+
+class Launcher:
+    """A pool of threads that start dynos."""
+
+    def __init__(self, runner: Runner, settings: LaunchSettings) -> None:
+        self._runner = runner
+        self._settings = settings
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="launch")
+
+    def plan(self, run: Run) -> AttemptPlan:
+        """Return what a run's next attempt asks for."""
+        trigger, settings = run.trigger, self._settings
+        local = settings.kind is RunnerKind.LOCAL
+        return AttemptPlan(
+            runner=settings.kind,
+            app=trigger.app,
+            command=trigger.command,
+            process_type=settings.process_type.replace("{trigger}", trigger.slug),
+            size=None if local else trigger.dyno,
+            time_to_live_s=min(trigger.timeout_s + TTL_SLACK_S, MAX_TTL_S),
+            host=settings.host if local else "",
+            twin=settings.twin(trigger.app, trigger.command) if settings.twin else None,
+        )
+
+    def submit(
+        self,
+        run: Run,
+        attempt: Attempt,
+        *,
+        guard: Callable[[], None],
+        done: Callable[[Result], None],
+    ) -> None:
+        """Launch an attempt; `done` is called from a pool thread with the result."""
+        self._pool.submit(self._launch, run, attempt, guard, done)
+
+    def close(self) -> None:
+        """Send nothing that has not been sent yet."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _launch(
+        self,
+        run: Run,
+        attempt: Attempt,
+        guard: Callable[[], None],
+        done: Callable[[Result], None],
+    ) -> None:
+        sent: list[tuple[float, datetime]] = []
+
+        def note_and_guard() -> None:
+            guard()
+            sent.append((clock.boottime(), clock.now()))
+
+        dyno, error = None, None
+        try:
+            request = self._request(run, attempt)
+            dyno = self._runner.launch(request, guard=note_and_guard)
+        except (LaunchRejected, RunnerUnavailable, LaunchUnknown, LeaseLost) as caught:
+            error = caught
+        except ClockdError as caught:
+            error = LaunchRejected(caught.message, hint=caught.hint)
+        except Exception as caught:
+            log.exception(events.THREAD_FAILED, thread="launch")
+            kind = LaunchUnknown if sent else LaunchRejected
+            error = kind(f"internal error: {type(caught).__name__}")
+        sent_at, launched_at = sent[0] if sent else (clock.boottime(), clock.now())
+        done(
+            Result(
+                run=run,
+                attempt=attempt,
+                dyno=dyno,
+                error=error,
+                sent_at=sent_at,
+                launched_at=launched_at,
+            )
+        )
+
+    def _request(self, run: Run, attempt: Attempt) -> LaunchRequest:
+        fire_time = run.fire_time or run.claimed_at
+        env = config.expand_env(run.trigger.env, self._settings.environ)
+        return LaunchRequest(
+            key=attempt_key(attempt),
+            app=attempt.app,
+            command=attempt.command,
+            process_type=attempt.process_type,
+            size=attempt.size,
+            env={
+                **env,
+                "CLOCKD_TRIGGER": run.trigger.slug,
+                "CLOCKD_RUN_ID": str(run.id),
+                "CLOCKD_FIRE_TIME": f"{fire_time:%Y-%m-%dT%H:%M:%SZ}",
+                "CLOCKD_ATTEMPT": str(attempt.number),
+            },
+            time_to_live_s=attempt.time_to_live_s,
+        )

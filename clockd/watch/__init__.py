@@ -1,0 +1,17 @@
+"""Follows active attempts to their end: exit lines, dyno list, deadlines, adoption.
+
+`watcher`   one thread that owns what is known, and ties the rest together
+`track`     one attempt: what was seen, what is due
+`evidence`  what the lines prove of how it ended                               (pure)
+`streams`   one reading thread per log stream; `replay` drops repeated lines   (pure)
+`polling`   when to read the dyno list, the safety net                         (pure)
+`seek`      launches whose answer was lost; `adoption` recognises their dyno   (pure)
+`recorder`  writes output and outcomes, also after the database was away
+`questions` requests to the platform, in threads of their own
+"""
+
+from __future__ import annotations
+
+from clockd.watch.watcher import Watcher, WatchHooks
+
+__all__ = ["WatchHooks", "Watcher"]

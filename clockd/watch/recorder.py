@@ -1,0 +1,121 @@
+"""Writes what the watcher learns: output in batches, then the end of an attempt.
+
+When the database cannot be written, everything is kept and written when it is back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from clockd import clock, events
+from clockd.errors import StoreUnavailable
+from clockd.model import Output, OutputLine
+from clockd.store import OutputRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clockd.model import Run
+    from clockd.runner import LogLine
+    from clockd.store import Store
+    from clockd.watch.track import Track
+
+#: Lines kept in memory for one run while the database is away.
+MAX_PENDING = 20_000
+RETRY_S = 2.0
+
+log = structlog.get_logger()
+
+
+class Recorder:
+    """Writes output and outcomes; used by the watcher's thread only."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._failing = False
+
+    def keep(self, track: Track, line: LogLine) -> None:
+        """Keep a line of a track's dyno for the next batch."""
+        if track.run.trigger.output is Output.NONE:
+            return
+        track.pending.append(
+            OutputLine(
+                at=line.at,
+                source=line.source,
+                text=line.text,
+                attempt=track.attempt.number,
+                sequence=track.sequence,
+            )
+        )
+        track.sequence += 1
+        if len(track.pending) > MAX_PENDING:
+            del track.pending[: MAX_PENDING // 10]
+
+    def flush(self, tracks: Iterable[Track]) -> bool:
+        """Write the pending lines of all tracks in one transaction.
+
+        Returns False where the database could not be written; the lines are kept.
+        """
+        waiting = [track for track in tracks if track.pending]
+        if not waiting:
+            return True
+        rows = [
+            OutputRow(
+                run_id=track.run.id,
+                attempt=line.attempt,
+                sequence=line.sequence,
+                at=line.at,
+                source=line.source,
+                text=line.text,
+            )
+            for track in waiting
+            for line in track.pending
+        ]
+        try:
+            self._store.output.append(rows)
+        except StoreUnavailable as error:
+            self._tell_failing(error)
+            return False
+        self._tell_recovered()
+        for track in waiting:
+            track.pending.clear()
+        return True
+
+    def finish(self, track: Track) -> tuple[bool, Run | None]:
+        """Write a track's verdict, its output first.
+
+        Returns whether the books are closed, and the run as it stands then (None
+        where another process was first).
+        """
+        verdict = track.conclude()
+        if not self.flush([track]):
+            return self._later(track)
+        try:
+            run = self._store.attempts.finish(
+                track.attempt.id,
+                outcome=verdict.outcome,
+                exit_status=verdict.exit_status,
+                reason=verdict.reason,
+                now=clock.now(),
+            )
+        except StoreUnavailable as error:
+            self._tell_failing(error)
+            return self._later(track)
+        self._tell_recovered()
+        return True, run
+
+    def _later(self, track: Track) -> tuple[bool, None]:
+        track.retry_write_at = clock.boottime() + RETRY_S
+        return False, None
+
+    def _tell_failing(self, error: StoreUnavailable) -> None:
+        if not self._failing:
+            log.error(events.STORE_FAILED, reason=error.message)
+        self._failing = True
+
+    def _tell_recovered(self) -> None:
+        if self._failing:
+            log.info(events.STORE_RECOVERED)
+        self._failing = False

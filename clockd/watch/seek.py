@@ -1,0 +1,203 @@
+"""Finds out what became of launches whose answer was lost, and acts on it.
+
+A look reads the dyno list some times, the lines of dynos nobody owns, and at last the
+whole log. Found: adopted. Certainly not created: sent again. Neither: `lost`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from clockd import clock, events
+from clockd.errors import StoreUnavailable
+from clockd.model import Outcome, RunState
+from clockd.runner import attempt_key
+from clockd.store import LaunchedDyno
+from clockd.watch import adoption
+from clockd.watch.evidence import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from clockd.model import Attempt, Run, RunnerKind
+    from clockd.runner import Dyno, LogLine, Runner
+    from clockd.store import Store
+    from clockd.watch.questions import Questions
+    from clockd.watch.track import Track
+
+_AGAIN_S = 5.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeekHooks:
+    """What the seeker has done by the watcher, whose thread calls it."""
+
+    unowned: Callable[[Track], Sequence[LogLine]]
+    adopt: Callable[[Track, Dyno], None]
+    finish: Callable[[Track], None]
+    drop: Callable[[Track], None]
+    relaunch: Callable[[Run, Attempt], None]
+    #: The ways a command of an app may be shown by the platform.
+    shown: Callable[[str, str], frozenset[str]]
+
+
+class Seeker:
+    """Works on tracks without a dyno; used by the watcher's thread only."""
+
+    def __init__(
+        self,
+        store: Store,
+        runners: Mapping[RunnerKind, Runner],
+        questions: Questions,
+        hooks: SeekHooks,
+    ) -> None:
+        self._store = store
+        self._runners = runners
+        self._questions = questions
+        self._hooks = hooks
+
+    def step(self, track: Track, now: float) -> None:
+        """Do what is due for a track at `now` (seconds of `boottime`)."""
+        runner = self._runners[track.attempt.runner]
+        if not runner.authoritative and track.fresh_lines:
+            track.fresh_lines = False
+            self._search_log(track, self._hooks.unowned(track))
+        if track.dyno is not None or track.looking or now < track.next_look_at():
+            return
+        track.looking = True
+        app = track.attempt.app
+        if track.looked_enough:
+            self._questions.ask(
+                lambda: runner.history(app, lines=adoption.HISTORY_LINES),
+                lambda lines: self._on_history(track, lines),
+                lambda: self._put_off(track),
+            )
+        else:
+            self._questions.ask(
+                lambda: runner.dynos(app),
+                lambda dynos: self._on_list(track, dynos),
+                lambda: self._put_off(track),
+            )
+
+    def _put_off(self, track: Track) -> None:
+        track.looking = False
+        track.look_at(clock.boottime() + _AGAIN_S)
+
+    def _on_list(self, track: Track, dynos: Sequence[Dyno]) -> None:
+        track.looking = False
+        if track.dyno is not None:
+            return
+        if self._runners[track.attempt.runner].authoritative:
+            self._settle_by_key(track, dynos)
+            return
+        owned = self._owned(track)
+        if owned is None:
+            self._put_off(track)
+            return
+        dyno = adoption.find_in_list(track.attempt, self._commands(track), dynos, owned)
+        track.looks += 1
+        if dyno is not None:
+            self._take(track, dyno)
+
+    def _settle_by_key(self, track: Track, dynos: Sequence[Dyno]) -> None:
+        key = attempt_key(track.attempt)
+        dyno = next((dyno for dyno in dynos if dyno.key == key), None)
+        if dyno is None:
+            self._send_again(track)
+        else:
+            self._take(track, dyno)
+
+    def _search_log(self, track: Track, lines: Sequence[LogLine]) -> None:
+        owned = self._owned(track)
+        if owned is None:
+            return
+        dyno = adoption.find_in_log(track.attempt, self._commands(track), lines, owned)
+        if dyno is not None:
+            self._take(track, dyno)
+
+    def _on_history(self, track: Track, lines: Sequence[LogLine]) -> None:
+        track.looking = False
+        if track.dyno is None:
+            self._search_log(track, lines)
+        if track.dyno is not None:
+            track.history.extend(lines)
+        elif not adoption.reaches_back(lines, track.attempt.requested_at):
+            track.verdict = Verdict(
+                outcome=Outcome.LOST,
+                exit_status=None,
+                reason="the launch was not answered, no dyno was found, and the log "
+                "does not reach back far enough to say that none was started",
+            )
+            self._hooks.finish(track)
+        else:
+            self._send_again(track)
+
+    def _take(self, track: Track, dyno: Dyno) -> None:
+        """Adopt a dyno, if the books agree that the attempt is still ours."""
+        found = LaunchedDyno(
+            attempt_id=track.attempt.id,
+            requested_at=track.attempt.requested_at,
+            dyno=dyno,
+            launched_at=track.attempt.requested_at,
+        )
+        try:
+            refused = self._store.attempts.launched([found], clock.now())
+        except StoreUnavailable as error:
+            log.warning(events.STORE_FAILED, reason=error.message)
+            self._put_off(track)
+            return
+        if refused:
+            self._hooks.drop(track)
+        else:
+            self._hooks.adopt(track, dyno)
+
+    def _send_again(self, track: Track) -> None:
+        """Launch an attempt again of which it is certain that it was not created."""
+        if track.stopping:
+            self._hooks.finish(track)
+            return
+        wait_s = self._predecessors_time(track)
+        if wait_s > 0:
+            track.looks -= 1
+            track.look_at(clock.boottime() + wait_s)
+            return
+        try:
+            requested_at = self._store.attempts.resend(
+                track.attempt.id, track.attempt.requested_at, clock.now()
+            )
+        except StoreUnavailable as error:
+            log.warning(events.STORE_FAILED, reason=error.message)
+            self._put_off(track)
+            return
+        self._hooks.drop(track)
+        if requested_at is not None:
+            attempt = replace(
+                track.attempt, state=RunState.LAUNCHING, requested_at=requested_at
+            )
+            self._hooks.relaunch(track.run, attempt)
+
+    def _predecessors_time(self, track: Track) -> float:
+        """Return for how long another process's request may still be on its way."""
+        if self._runners[track.attempt.runner].authoritative or not track.inherited:
+            return 0.0
+        age_s = (clock.now() - track.attempt.requested_at).total_seconds()
+        return adoption.RESEND_AFTER_S - age_s
+
+    def _commands(self, track: Track) -> frozenset[str]:
+        return self._hooks.shown(track.attempt.app, track.attempt.command)
+
+    def _owned(self, track: Track) -> adoption.Owned | None:
+        """Return the dynos of other attempts, None where the books cannot be read."""
+        since = track.attempt.requested_at - 2 * adoption.SKEW
+        try:
+            owned = self._store.attempts.dynos_since(track.attempt.app, since)
+        except StoreUnavailable:
+            return None
+        return adoption.Owned(
+            ids={dyno_id for dyno_id, _ in owned}, names={name for _, name in owned}
+        )

@@ -1,0 +1,505 @@
+"""The watcher: one thread that owns everything that is known of active attempts.
+
+Streams and requests to the platform run elsewhere and post what they learn into its
+inbox, so that no lock is needed and nothing that blocks can hold a deadline up.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from clockd import clock, events
+from clockd.errors import StoreUnavailable
+from clockd.model import Outcome, RunnerKind, RunState, StopCause
+from clockd.runner import Dyno, LogLine
+from clockd.watch import adoption
+from clockd.watch.evidence import Verdict
+from clockd.watch.polling import AppKey, ListSchedule
+from clockd.watch.questions import Questions
+from clockd.watch.recorder import Recorder
+from clockd.watch.seek import Seeker, SeekHooks
+from clockd.watch.streams import StreamKey, Streams
+from clockd.watch.track import SETTLE_S, Track
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from clockd.model import Attempt, Run
+    from clockd.runner import Runner
+    from clockd.store import Store
+
+TICK_S = 0.1
+FLUSH_S = 0.5
+RECONCILE_S = 5.0
+#: A local process of another host is given up this long after its time to live.
+FOREIGN_PATIENCE_S = 120.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchHooks:
+    """Whom the watcher tells; called from its thread, they must not block."""
+
+    #: A task printed a line, or the platform said something about its dyno.
+    line: Callable[[Run, LogLine], None] = lambda _run, _line: None
+    #: An attempt ended: its run is finished, or waits for its next attempt.
+    ended: Callable[[Run], None] = lambda _run: None
+    #: An attempt certainly was not created: send it again.
+    relaunch: Callable[[Run, Attempt], None] = lambda _run, _attempt: None
+    #: The ways a command of an app may be shown by the platform.
+    shown: Callable[[str, str], frozenset[str]] = lambda _app, text: frozenset({text})
+
+
+class Watcher:
+    """Follows attempts to their end and writes what became of them.
+
+    Args:
+        store: Where runs, attempts and output are kept.
+        runners: The places where tasks run.
+        host: This machine's name; local processes of others are not followed.
+        hooks: Whom to tell.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        runners: Mapping[RunnerKind, Runner],
+        *,
+        host: str,
+        hooks: WatchHooks,
+    ) -> None:
+        self._store = store
+        self._runners = runners
+        self._host = host
+        self._hooks = hooks
+        self._recorder = Recorder(store)
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._questions = Questions(self._inbox.put)
+        self._streams = Streams(runners, self._inbox.put, self._hear)
+        self._seeker = Seeker(store, runners, self._questions, self._seek_hooks())
+        self._lists = ListSchedule()
+        self._tracks: dict[int, Track] = {}
+        self._in_flight: set[int] = set()
+        self._adopting = False
+        self._reconcile_at = 0.0
+        self._flush_at = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="watcher", daemon=True)
+        self.beat = clock.boottime()  #: when the thread last came round
+
+    def _seek_hooks(self) -> SeekHooks:
+        return SeekHooks(
+            unowned=lambda track: self._streams.unowned(StreamKey.of(track.attempt)),
+            adopt=self._adopt_found,
+            finish=self._finish,
+            drop=lambda track: self._drop(track),
+            relaunch=self._relaunch,
+            shown=self._hooks.shown,
+        )
+
+    # -- from any thread -------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Write what is pending and end; running dynos are left alone."""
+        self._stopping.set()
+        self._inbox.put(lambda: None)
+        self._thread.join(timeout_s)
+        self._streams.close()
+        self._questions.close()
+
+    def adopt(self) -> None:
+        """From now on, follow every unfinished attempt that nobody else owns."""
+        self._inbox.put(self._begin_adopting)
+
+    def expect(self, attempt: Attempt) -> None:
+        """Open the log stream for an attempt that is about to be launched."""
+        self._in_flight.add(attempt.id)
+        self._inbox.put(lambda: self._streams.open(StreamKey.of(attempt)))
+
+    def settle(self, attempt_id: int) -> None:
+        """Note that an expected launch is on record, whatever came of it."""
+        self._in_flight.discard(attempt_id)
+
+    def launched(self, run: Run, attempt: Attempt, dyno: Dyno, sent_at: float) -> None:
+        """Follow an attempt whose dyno is known; `sent_at` is on `boottime`."""
+        self._inbox.put(lambda: self._follow(run, attempt, dyno, sent_at))
+
+    def unknown(self, run: Run, attempt: Attempt) -> None:
+        """Look for the dyno of an attempt whose answer was lost."""
+        self._inbox.put(lambda: self._look_for(run, attempt, inherited=False))
+
+    def orphan(self, attempt: Attempt, dyno: Dyno) -> None:
+        """Stop a dyno that answers for an attempt which is no longer ours."""
+        self._inbox.put(lambda: self._orphan(attempt, dyno))
+
+    def cancel(self, run_id: int, cause: StopCause) -> None:
+        """Stop a run's dyno; nothing happens where it is not followed."""
+        self._inbox.put(lambda: self._cancel(run_id, cause))
+
+    @property
+    def active(self) -> int:
+        """How many attempts are followed."""
+        return len(self._tracks)
+
+    # -- the thread ------------------------------------------------------------
+
+    def _live(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._turn()
+            except Exception:
+                log.exception(events.THREAD_FAILED, thread="watcher")
+                self._stopping.wait(1.0)
+        self._recorder.flush(self._tracks.values())
+
+    def _turn(self) -> None:
+        self._drain(TICK_S if self._tracks else 1.0)
+        now = self.beat = clock.boottime()
+        if self._adopting and now >= self._reconcile_at:
+            self._reconcile_at = now + RECONCILE_S
+            self._reconcile(newly=False)
+        for track in list(self._tracks.values()):
+            self._tick(track, now)
+        self._ask_list(now)
+        if now >= self._flush_at:
+            self._flush_at = now + FLUSH_S
+            self._recorder.flush(self._tracks.values())
+            used = {StreamKey.of(track.attempt) for track in self._tracks.values()}
+            self._streams.close_idle(used, now)
+
+    def _drain(self, timeout_s: float) -> None:
+        until = clock.boottime() + timeout_s
+        while not self._stopping.is_set():
+            remaining_s = until - clock.boottime()
+            if remaining_s <= 0:
+                return
+            try:
+                message = self._inbox.get(timeout=remaining_s)
+            except queue.Empty:
+                return
+            message()
+
+    # -- taking attempts in ----------------------------------------------------
+
+    def _begin_adopting(self) -> None:
+        self._adopting = True
+        self._reconcile(newly=True)
+
+    def _reconcile(self, *, newly: bool) -> None:
+        """Take in what the books hold as unfinished and nobody follows."""
+        try:
+            for run, attempt in self._store.attempts.active():
+                if attempt.id not in self._tracks and attempt.id not in self._in_flight:
+                    self._take_in(run, attempt, newly=newly)
+        except StoreUnavailable as error:
+            log.warning(events.STORE_FAILED, reason=error.message)
+
+    def _take_in(self, run: Run, attempt: Attempt, *, newly: bool) -> None:
+        dyno = _dyno_of(attempt)
+        if dyno is not None:
+            self._resume(run, attempt, dyno)
+        elif newly or _age_s(attempt) > adoption.RESEND_AFTER_S:
+            self._look_for(run, attempt, inherited=True)
+
+    def _resume(self, run: Run, attempt: Attempt, dyno: Dyno) -> None:
+        """Follow an attempt that another process, or an earlier one, launched."""
+        lines = self._store.output.lines(run.id, attempt=attempt.number)
+        track = Track(
+            run=run,
+            attempt=attempt,
+            began=clock.boottime() - _age_s(attempt),
+            sequence=self._store.output.state(run.id)[0],
+            stopped_at=clock.boottime() if attempt.stop_cause else None,
+            foreign=self._is_foreign(attempt),
+        )
+        log.info(events.RUN_ADOPTED, **_about(track), dyno=dyno.name)
+        track.found(dyno)
+        self._tracks[attempt.id] = track
+        if track.foreign:
+            return
+        seen = [
+            LogLine(at=x.at, source=x.source, dyno=dyno.name, text=x.text)
+            for x in lines
+        ]
+        for line in seen:
+            track.see(line, clock.boottime(), SETTLE_S)
+        self._open_for(track, seen)
+
+    def _open_for(self, track: Track, seen: Sequence[LogLine]) -> None:
+        """Open a track's stream so that lines already on record do not come again."""
+        key = StreamKey.of(track.attempt)
+        if self._runners[key.runner].authoritative:
+            self._streams.reopen(key, self._lines_on_record(key))
+        else:
+            self._streams.open(key)
+            self._streams.remember(key, seen)
+            self._claim_lines(track)
+
+    def _lines_on_record(self, key: StreamKey) -> dict[str, int]:
+        """Return how many lines of each followed dyno were taken in, by id."""
+        return {
+            track.dyno.id: track.lines_heard
+            for track in self._tracks.values()
+            if track.dyno is not None and StreamKey.of(track.attempt) == key
+        }
+
+    def _follow(self, run: Run, attempt: Attempt, dyno: Dyno, sent_at: float) -> None:
+        if attempt.id in self._tracks:
+            return
+        track = Track(run=run, attempt=attempt, began=sent_at)
+        if attempt.number > 1:
+            track.sequence = self._store.output.state(run.id)[0]
+        track.found(dyno)
+        self._tracks[attempt.id] = track
+        self._streams.open(StreamKey.of(attempt))
+        self._claim_lines(track)
+
+    def _claim_lines(self, track: Track) -> None:
+        """Hand a track the lines that came before it was known."""
+        assert track.dyno is not None  # noqa: S101 – found just before
+        key = StreamKey.of(track.attempt)
+        since = track.dyno.created_at
+        for line in self._streams.claim(key, track.dyno.name, since):
+            self._take_line(track, line)
+
+    def _look_for(self, run: Run, attempt: Attempt, *, inherited: bool) -> None:
+        if attempt.id in self._tracks:
+            return
+        track = Track(
+            run=run,
+            attempt=replace(attempt, state=RunState.UNKNOWN),
+            began=clock.boottime() - _age_s(attempt),
+            look_from=clock.boottime(),
+            inherited=inherited,
+            foreign=self._is_foreign(attempt),
+        )
+        if attempt.number > 1:
+            track.sequence = self._store.output.state(run.id)[0]
+        self._tracks[attempt.id] = track
+        if not track.foreign:
+            self._streams.open(StreamKey.of(attempt))
+        log.warning(events.RUN_UNKNOWN, **_about(track))
+
+    def _adopt_found(self, track: Track, dyno: Dyno) -> None:
+        log.info(events.RUN_ADOPTED, **_about(track), dyno=dyno.name)
+        track.found(dyno)
+        key = StreamKey.of(track.attempt)
+        if self._runners[key.runner].authoritative:
+            self._streams.reopen(key, self._lines_on_record(key))
+            return
+        self._claim_lines(track)
+        self._streams.repeat(key, track.history)
+        track.history.clear()
+
+    def _relaunch(self, run: Run, attempt: Attempt) -> None:
+        self._in_flight.add(attempt.id)
+        self._hooks.relaunch(run, attempt)
+
+    def _is_foreign(self, attempt: Attempt) -> bool:
+        return attempt.runner is RunnerKind.LOCAL and attempt.host != self._host
+
+    # -- lines -----------------------------------------------------------------
+
+    def _hear(self, key: StreamKey, line: LogLine) -> bool:
+        """Take in a new line; return whether it has an owner."""
+        owners = [
+            track
+            for track in self._tracks.values()
+            if track.owns(line) and StreamKey.of(track.attempt) == key
+        ]
+        if not owners:
+            for track in self._tracks.values():
+                track.fresh_lines = True
+            return False
+        self._take_line(max(owners, key=lambda track: track.began), line)
+        return True
+
+    def _take_line(self, track: Track, line: LogLine) -> None:
+        authoritative = self._runners[track.attempt.runner].authoritative
+        track.see(line, clock.boottime(), 0.0 if authoritative else SETTLE_S)
+        self._recorder.keep(track, line)
+        self._hooks.line(track.run, line)
+
+    # -- what is due -----------------------------------------------------------
+
+    def _tick(self, track: Track, now: float) -> None:
+        if track.verdict is not None:
+            if now >= track.retry_write_at:
+                self._finish(track)
+        elif track.settled(now):
+            self._finish(track)
+        elif track.foreign:
+            self._mind_foreign(track, now)
+        elif track.dyno is None:
+            self._seeker.step(track, now)
+        elif not track.evidence.ended:
+            self._keep_time(track, now)
+            self._mind_absence(track, now)
+
+    def _mind_foreign(self, track: Track, now: float) -> None:
+        if now > track.began + track.attempt.time_to_live_s + FOREIGN_PATIENCE_S:
+            track.verdict = Verdict(
+                outcome=Outcome.LOST,
+                exit_status=None,
+                reason=f"it ran on {track.attempt.host}, which did not report its end",
+            )
+
+    def _keep_time(self, track: Track, now: float) -> None:
+        if track.attempt.stop_cause is None and now >= track.deadline:
+            self._stop(track, StopCause.TIMEOUT)
+        elif track.attempt.stop_cause is not None and now >= track.stop_again_at:
+            self._stop(track, track.attempt.stop_cause)
+
+    def _stop(self, track: Track, cause: StopCause) -> None:
+        """Write that the dyno is to be stopped, then ask for it."""
+        first = not track.stopping
+        track.stop(cause, clock.now(), clock.boottime())
+        if first:
+            self._note_stopping(track, cause)
+        if track.dyno is not None:
+            runner, dyno = self._runners[track.attempt.runner], track.dyno
+            self._questions.ask(lambda: runner.stop(dyno), lambda _: None, lambda: None)
+
+    def _note_stopping(self, track: Track, cause: StopCause) -> None:
+        log.info(events.RUN_STOPPING, **_about(track), reason=cause.value)
+        try:
+            self._store.attempts.stopping(track.attempt.id, cause, clock.now())
+        except StoreUnavailable as error:
+            log.warning(events.STORE_FAILED, reason=error.message)
+
+    def _orphan(self, attempt: Attempt, dyno: Dyno) -> None:
+        self._tracks.pop(attempt.id, None)
+        log.error(
+            events.DYNO_ORPHANED,
+            run_id=attempt.run_id,
+            attempt=attempt.number,
+            dyno=dyno.name,
+            reason="another clock has gone on with this attempt; the dyno is stopped",
+        )
+        runner = self._runners[attempt.runner]
+        self._questions.ask(lambda: runner.stop(dyno), lambda _: None, lambda: None)
+
+    def _cancel(self, run_id: int, cause: StopCause) -> None:
+        for track in self._tracks.values():
+            if track.run.id == run_id and not track.stopping:
+                self._stop(track, cause)
+
+    def _mind_absence(self, track: Track, now: float) -> None:
+        if not track.gone(now):
+            return
+        if track.history_read:
+            self._finish(track)
+        elif not track.history_asked:
+            track.history_asked = True
+            runner, app = self._runners[track.attempt.runner], track.attempt.app
+            self._questions.ask(
+                lambda: runner.history(app, lines=adoption.HISTORY_LINES),
+                lambda lines: self._on_history(track, lines),
+                lambda: self._ask_history_again(track),
+            )
+
+    def _on_history(self, track: Track, lines: Sequence[LogLine]) -> None:
+        track.history_read = True
+        self._streams.repeat(StreamKey.of(track.attempt), lines)
+
+    def _ask_history_again(self, track: Track) -> None:
+        """Let the next two lists show the dyno's absence anew, then ask again."""
+        track.history_asked = False
+        track.absent_since = track.absent_until = None
+
+    def _ask_list(self, now: float) -> None:
+        worried: dict[AppKey, bool] = {}
+        for track in self._tracks.values():
+            key = StreamKey.of(track.attempt)
+            if track.dyno is None or self._runners[key.runner].authoritative:
+                continue
+            amiss = track.stopping or track.suspect or not self._streams.healthy(key)
+            app = AppKey(key.runner, key.app)
+            worried[app] = worried.get(app, False) or amiss
+        due = self._lists.due(worried, now)
+        if due is not None:
+            runner = self._runners[due.runner]
+            self._questions.ask(
+                lambda: runner.dynos(due.app),
+                lambda dynos: self._on_list(due, dynos, now),
+                lambda: self._lists.answered(due),
+            )
+
+    def _on_list(self, key: AppKey, dynos: Sequence[Dyno], asked_at: float) -> None:
+        self._lists.answered(key)
+        for track in self._tracks.values():
+            if AppKey(track.attempt.runner, track.attempt.app) == key:
+                track.listed(dynos, asked_at)
+
+    # -- the end ---------------------------------------------------------------
+
+    def _finish(self, track: Track) -> None:
+        closed, run = self._recorder.finish(track)
+        if not closed:
+            return
+        self._drop(track)
+        if track.dyno is not None and not track.foreign:
+            self._runners[track.attempt.runner].forget(track.dyno)
+        if run is not None:
+            _log_end(track, run)
+            self._hooks.ended(run)
+
+    def _drop(self, track: Track) -> None:
+        self._tracks.pop(track.attempt.id, None)
+
+
+def _age_s(attempt: Attempt) -> float:
+    began = attempt.launched_at or attempt.requested_at
+    return (clock.now() - began).total_seconds()
+
+
+def _dyno_of(attempt: Attempt) -> Dyno | None:
+    if attempt.dyno is None or attempt.dyno_id is None or attempt.created_at is None:
+        return None
+    return Dyno(
+        app=attempt.app,
+        name=attempt.dyno,
+        id=attempt.dyno_id,
+        command=attempt.command,
+        process_type=attempt.process_type,
+        state="unknown",
+        size=attempt.size,
+        created_at=attempt.created_at,
+    )
+
+
+def _about(track: Track) -> dict[str, object]:
+    return {
+        "trigger": track.run.trigger.slug,
+        "run_id": track.run.id,
+        "fire_time": track.run.fire_time,
+        "attempt": track.attempt.number,
+    }
+
+
+def _log_end(track: Track, run: Run) -> None:
+    """Write the line that sums an attempt, or the whole run, up."""
+    verdict = track.conclude()
+    finished = run.state is RunState.FINISHED
+    level = log.info if verdict.outcome is Outcome.SUCCEEDED else log.warning
+    level(
+        events.RUN_FINISHED if finished else events.RUN_RETRIED,
+        **_about(track),
+        dyno=track.dyno.name if track.dyno else None,
+        lag_s=run.lag_s,
+        outcome=verdict.outcome.value,
+        exit_status=verdict.exit_status,
+        reason=verdict.reason,
+        duration_s=round(clock.boottime() - track.began, 3),
+        next_attempt_at=None if finished else run.not_before,
+    )
