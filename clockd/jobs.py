@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Rows of other processes are looked for this often.
 POLL_S = 1.0
+#: Requests that are out when a stop comes have this long to be answered.
+DRAIN_S = 3.0
 #: Who asks for a stop that makes room for a later run.
 REPLACED_BY = "clockd: replaced by run "
 
@@ -150,15 +152,17 @@ class Dispatcher:
 
     def _drain(self) -> None:
         """Give requests that are out a moment to be answered, and write the answers."""
-        deadline = clock.boottime() + 3.0
-        while self._out and clock.boottime() < deadline:
-            self._wake.wait(0.1)
-            self._wake.clear()
+        deadline = clock.boottime() + DRAIN_S
+        while clock.boottime() < deadline:
             try:
                 self._record()
             except StoreUnavailable as error:
                 self._tell_failing(error)
                 return
+            if not self._out and not self._results:
+                return
+            self._wake.wait(0.1)
+            self._wake.clear()
 
     def _sleep_s(self) -> float:
         if self._due_hint or self._results:

@@ -140,24 +140,23 @@ class ClaimingJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
 
     def _job(self, run: ClaimedRun) -> Job:
         job = Job.__new__(Job)
-        job.__setstate__(
-            {
-                "version": 1,
-                "id": run.trigger_id,
-                "func": None,
-                "trigger": ClaimedFireTimes([run.fire_time]),
-                "executor": "default",
-                "args": (),
-                "kwargs": {},
-                "name": run.slug,
-                "misfire_grace_time": None,
-                "coalesce": False,
-                "max_instances": 1,
-                "next_run_time": run.fire_time,
-            }
-        )
-        job._scheduler = self._scheduler
-        job._jobstore_alias = self._alias
+        for name, value in {
+            "id": run.trigger_id,
+            "name": run.slug,
+            "func": None,
+            "func_ref": None,
+            "args": (),
+            "kwargs": {},
+            "trigger": ClaimedFireTimes([run.fire_time]),
+            "executor": "default",
+            "misfire_grace_time": None,
+            "coalesce": False,
+            "max_instances": 1,
+            "next_run_time": run.fire_time,
+            "_scheduler": self._scheduler,
+            "_jobstore_alias": self._alias,
+        }.items():
+            setattr(job, name, value)
         return job
 
     def _tell_failed(self, error: StoreError, now: datetime) -> None:
@@ -220,6 +219,8 @@ class ClockScheduler(BackgroundScheduler):  # type: ignore[misc]
 
     def end(self, timeout_s: float = 2.0) -> None:
         """Claim nothing more; wait for the claim under way, but not for ever."""
+        if self.state == STATE_STOPPED:
+            return
         thread = self._thread
         BlockingScheduler.shutdown(self, wait=False)
         thread.join(timeout_s)

@@ -4,7 +4,8 @@
 `track`     one attempt: what was seen, what is due
 `evidence`  what the lines prove of how it ended                               (pure)
 `streams`   one reading thread per log stream; `replay` drops repeated lines   (pure)
-`polling`   when to read the dyno list, the safety net                         (pure)
+`presence`  the dyno list as safety net; `polling` says when to read it        (pure)
+`stops`     stops dynos: at their timeout, on request
 `seek`      launches whose answer was lost; `adoption` recognises their dyno   (pure)
 `recorder`  writes output and outcomes, also after the database was away
 `questions` requests to the platform, in threads of their own

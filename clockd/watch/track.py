@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from clockd.model import RunState, StopCause
+from clockd.runner import Dyno
 from clockd.watch.adoption import LOOKS_S
 from clockd.watch.evidence import Evidence, Verdict, judge
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from clockd.model import Attempt, OutputLine, Run
-    from clockd.runner import Dyno, LogLine
+    from clockd.runner import LogLine
 
 #: Wait after an exit line: others may arrive out of order, output too.
 SETTLE_S = 1.0
@@ -70,6 +71,15 @@ class Track:
     def stopping(self) -> bool:
         """Whether a stop was asked for."""
         return self.attempt.stop_cause is not None
+
+    def about(self) -> dict[str, object]:
+        """Return what every log line about this attempt carries."""
+        return {
+            "trigger": self.run.trigger.slug,
+            "run_id": self.run.id,
+            "fire_time": self.run.fire_time,
+            "attempt": self.attempt.number,
+        }
 
     def owns(self, line: LogLine) -> bool:
         """Return whether a line is about this attempt's dyno; names recycle."""
@@ -161,3 +171,19 @@ class Track:
     def looked_enough(self) -> bool:
         """Whether every list of the look was read."""
         return self.looks >= len(LOOKS_S)
+
+
+def dyno_of(attempt: Attempt) -> Dyno | None:
+    """Return the dyno of an attempt as it is on record, None if it has none yet."""
+    if attempt.dyno is None or attempt.dyno_id is None or attempt.created_at is None:
+        return None
+    return Dyno(
+        app=attempt.app,
+        name=attempt.dyno,
+        id=attempt.dyno_id,
+        command=attempt.command,
+        process_type=attempt.process_type,
+        state="unknown",
+        size=attempt.size,
+        created_at=attempt.created_at,
+    )

@@ -19,12 +19,13 @@ from clockd.model import Outcome, RunnerKind, RunState, StopCause
 from clockd.runner import Dyno, LogLine
 from clockd.watch import adoption
 from clockd.watch.evidence import Verdict
-from clockd.watch.polling import AppKey, ListSchedule
+from clockd.watch.presence import Presence
 from clockd.watch.questions import Questions
 from clockd.watch.recorder import Recorder
 from clockd.watch.seek import Seeker, SeekHooks
+from clockd.watch.stops import Stops
 from clockd.watch.streams import StreamKey, Streams
-from clockd.watch.track import SETTLE_S, Track
+from clockd.watch.track import SETTLE_S, Track, dyno_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +84,10 @@ class Watcher:
         self._questions = Questions(self._inbox.put)
         self._streams = Streams(runners, self._inbox.put, self._hear)
         self._seeker = Seeker(store, runners, self._questions, self._seek_hooks())
-        self._lists = ListSchedule()
+        self._stops = Stops(store, runners, self._questions)
+        self._presence = Presence(
+            runners, self._questions, self._streams, lambda: self._tracks.values()
+        )
         self._tracks: dict[int, Track] = {}
         self._in_flight: set[int] = set()
         self._adopting = False
@@ -170,7 +174,7 @@ class Watcher:
             self._reconcile(newly=False)
         for track in list(self._tracks.values()):
             self._tick(track, now)
-        self._ask_list(now)
+        self._presence.ask(now)
         if now >= self._flush_at:
             self._flush_at = now + FLUSH_S
             self._recorder.flush(self._tracks.values())
@@ -205,7 +209,7 @@ class Watcher:
             log.warning(events.STORE_FAILED, reason=error.message)
 
     def _take_in(self, run: Run, attempt: Attempt, *, newly: bool) -> None:
-        dyno = _dyno_of(attempt)
+        dyno = dyno_of(attempt)
         if dyno is not None:
             self._resume(run, attempt, dyno)
         elif newly or _age_s(attempt) > adoption.RESEND_AFTER_S:
@@ -222,7 +226,7 @@ class Watcher:
             stopped_at=clock.boottime() if attempt.stop_cause else None,
             foreign=self._is_foreign(attempt),
         )
-        log.info(events.RUN_ADOPTED, **_about(track), dyno=dyno.name)
+        log.info(events.RUN_ADOPTED, **track.about(), dyno=dyno.name)
         track.found(dyno)
         self._tracks[attempt.id] = track
         if track.foreign:
@@ -288,10 +292,10 @@ class Watcher:
         self._tracks[attempt.id] = track
         if not track.foreign:
             self._streams.open(StreamKey.of(attempt))
-        log.warning(events.RUN_UNKNOWN, **_about(track))
+        log.warning(events.RUN_UNKNOWN, **track.about())
 
     def _adopt_found(self, track: Track, dyno: Dyno) -> None:
-        log.info(events.RUN_ADOPTED, **_about(track), dyno=dyno.name)
+        log.info(events.RUN_ADOPTED, **track.about(), dyno=dyno.name)
         track.found(dyno)
         key = StreamKey.of(track.attempt)
         if self._runners[key.runner].authoritative:
@@ -343,8 +347,9 @@ class Watcher:
         elif track.dyno is None:
             self._seeker.step(track, now)
         elif not track.evidence.ended:
-            self._keep_time(track, now)
-            self._mind_absence(track, now)
+            self._stops.keep_time(track, now)
+            if self._presence.vanished(track, now):
+                self._finish(track)
 
     def _mind_foreign(self, track: Track, now: float) -> None:
         if now > track.began + track.attempt.time_to_live_s + FOREIGN_PATIENCE_S:
@@ -354,92 +359,14 @@ class Watcher:
                 reason=f"it ran on {track.attempt.host}, which did not report its end",
             )
 
-    def _keep_time(self, track: Track, now: float) -> None:
-        if track.attempt.stop_cause is None and now >= track.deadline:
-            self._stop(track, StopCause.TIMEOUT)
-        elif track.attempt.stop_cause is not None and now >= track.stop_again_at:
-            self._stop(track, track.attempt.stop_cause)
-
-    def _stop(self, track: Track, cause: StopCause) -> None:
-        """Write that the dyno is to be stopped, then ask for it."""
-        first = not track.stopping
-        track.stop(cause, clock.now(), clock.boottime())
-        if first:
-            self._note_stopping(track, cause)
-        if track.dyno is not None:
-            runner, dyno = self._runners[track.attempt.runner], track.dyno
-            self._questions.ask(lambda: runner.stop(dyno), lambda _: None, lambda: None)
-
-    def _note_stopping(self, track: Track, cause: StopCause) -> None:
-        log.info(events.RUN_STOPPING, **_about(track), reason=cause.value)
-        try:
-            self._store.attempts.stopping(track.attempt.id, cause, clock.now())
-        except StoreUnavailable as error:
-            log.warning(events.STORE_FAILED, reason=error.message)
-
-    def _orphan(self, attempt: Attempt, dyno: Dyno) -> None:
-        self._tracks.pop(attempt.id, None)
-        log.error(
-            events.DYNO_ORPHANED,
-            run_id=attempt.run_id,
-            attempt=attempt.number,
-            dyno=dyno.name,
-            reason="another clock has gone on with this attempt; the dyno is stopped",
-        )
-        runner = self._runners[attempt.runner]
-        self._questions.ask(lambda: runner.stop(dyno), lambda _: None, lambda: None)
-
     def _cancel(self, run_id: int, cause: StopCause) -> None:
         for track in self._tracks.values():
             if track.run.id == run_id and not track.stopping:
-                self._stop(track, cause)
+                self._stops.stop(track, cause)
 
-    def _mind_absence(self, track: Track, now: float) -> None:
-        if not track.gone(now):
-            return
-        if track.history_read:
-            self._finish(track)
-        elif not track.history_asked:
-            track.history_asked = True
-            runner, app = self._runners[track.attempt.runner], track.attempt.app
-            self._questions.ask(
-                lambda: runner.history(app, lines=adoption.HISTORY_LINES),
-                lambda lines: self._on_history(track, lines),
-                lambda: self._ask_history_again(track),
-            )
-
-    def _on_history(self, track: Track, lines: Sequence[LogLine]) -> None:
-        track.history_read = True
-        self._streams.repeat(StreamKey.of(track.attempt), lines)
-
-    def _ask_history_again(self, track: Track) -> None:
-        """Let the next two lists show the dyno's absence anew, then ask again."""
-        track.history_asked = False
-        track.absent_since = track.absent_until = None
-
-    def _ask_list(self, now: float) -> None:
-        worried: dict[AppKey, bool] = {}
-        for track in self._tracks.values():
-            key = StreamKey.of(track.attempt)
-            if track.dyno is None or self._runners[key.runner].authoritative:
-                continue
-            amiss = track.stopping or track.suspect or not self._streams.healthy(key)
-            app = AppKey(key.runner, key.app)
-            worried[app] = worried.get(app, False) or amiss
-        due = self._lists.due(worried, now)
-        if due is not None:
-            runner = self._runners[due.runner]
-            self._questions.ask(
-                lambda: runner.dynos(due.app),
-                lambda dynos: self._on_list(due, dynos, now),
-                lambda: self._lists.answered(due),
-            )
-
-    def _on_list(self, key: AppKey, dynos: Sequence[Dyno], asked_at: float) -> None:
-        self._lists.answered(key)
-        for track in self._tracks.values():
-            if AppKey(track.attempt.runner, track.attempt.app) == key:
-                track.listed(dynos, asked_at)
+    def _orphan(self, attempt: Attempt, dyno: Dyno) -> None:
+        self._tracks.pop(attempt.id, None)
+        self._stops.stop_orphan(attempt, dyno)
 
     # -- the end ---------------------------------------------------------------
 
@@ -463,30 +390,6 @@ def _age_s(attempt: Attempt) -> float:
     return (clock.now() - began).total_seconds()
 
 
-def _dyno_of(attempt: Attempt) -> Dyno | None:
-    if attempt.dyno is None or attempt.dyno_id is None or attempt.created_at is None:
-        return None
-    return Dyno(
-        app=attempt.app,
-        name=attempt.dyno,
-        id=attempt.dyno_id,
-        command=attempt.command,
-        process_type=attempt.process_type,
-        state="unknown",
-        size=attempt.size,
-        created_at=attempt.created_at,
-    )
-
-
-def _about(track: Track) -> dict[str, object]:
-    return {
-        "trigger": track.run.trigger.slug,
-        "run_id": track.run.id,
-        "fire_time": track.run.fire_time,
-        "attempt": track.attempt.number,
-    }
-
-
 def _log_end(track: Track, run: Run) -> None:
     """Write the line that sums an attempt, or the whole run, up."""
     verdict = track.conclude()
@@ -494,7 +397,7 @@ def _log_end(track: Track, run: Run) -> None:
     level = log.info if verdict.outcome is Outcome.SUCCEEDED else log.warning
     level(
         events.RUN_FINISHED if finished else events.RUN_RETRIED,
-        **_about(track),
+        **track.about(),
         dyno=track.dyno.name if track.dyno else None,
         lag_s=run.lag_s,
         outcome=verdict.outcome.value,
