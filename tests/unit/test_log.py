@@ -234,13 +234,13 @@ def test_an_exception_comes_with_its_traceback() -> None:
 def test_other_libraries_are_heard_from_warning_on() -> None:
     _, stream = json_log(level="debug")
 
-    library = logging.getLogger("urllib3.connectionpool")
+    library = logging.getLogger("some.library")
     library.info("not this")
     library.warning("Connection pool is full, %s", "discarding")
 
     (line,) = lines_of(stream)
     assert line["event"] == "Connection pool is full, discarding"
-    assert line["logger"] == "urllib3.connectionpool"
+    assert line["logger"] == "some.library"
     assert line["level"] == "warning"
 
 

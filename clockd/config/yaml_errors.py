@@ -1,0 +1,156 @@
+"""Says in a person's words why a text is no YAML."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from clockd.config.problems import Invalid, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import yaml
+
+#: Beside what no YAML may hold: NEL, LS and PS, which end a line in YAML 1.1 only.
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd"
+    "\U00010000-\U0010ffff]"
+)
+_WORDS = (
+    (
+        "mapping values are not allowed here",
+        "a colon where no value can begin",
+        "put a value that holds a colon and a blank in quotes, and look at the "
+        "indentation",
+    ),
+    (
+        "expected <block end>",
+        "this does not go on what stands above it",
+        "look at its indentation, and at quotes, dashes and brackets before it",
+    ),
+    (
+        "could not find expected ':'",
+        "a line without a colon among keys",
+        "write `key: value`; indent the lines of a longer text further than its key",
+    ),
+    (
+        "that cannot start any token",
+        "a value cannot begin with this character",
+        "put the value in quotes",
+    ),
+    (
+        "expected chomping or indentation indicators",
+        "| or > is followed by something on its line",
+        "begin the text on the next line",
+    ),
+    (
+        "expected a comment or a line break",
+        "| or > is followed by something on its line",
+        "begin the text on the next line",
+    ),
+    (
+        "found unexpected end of stream",
+        "the file ends inside a quoted text",
+        "close the quote",
+    ),
+)
+_COMMENT = re.compile(r"(?<=[ \n\r])#")
+_BLOCK = re.compile(r"[|>][-+0-9]{0,2} *(?:(?<= )#|[\n\r]|$)")
+_HINT = "look at indentation, colons and quotes of this line and the one above"
+
+
+def position(text: str, index: int) -> Position:
+    """Return the place of a character."""
+    before = text[:index].replace("\r\n", "\n").replace("\r", "\n")
+    return Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def forbidden(text: str) -> Invalid | None:
+    """Return what is said about the first character that YAML does not allow."""
+    bad = _FORBIDDEN.search(text)
+    if bad is None:
+        return None
+    return Invalid(
+        f"the character U+{ord(bad.group()):04X} may not stand in a YAML file",
+        code="yaml",
+        hint="delete it",
+        place=position(text, bad.start()),
+    )
+
+
+def check_quoted(text: str, quoted: Sequence[tuple[int, int]]) -> None:
+    """Raise Invalid for what libyaml takes and the parser in Python does not.
+
+    Args:
+        text: The YAML text.
+        quoted: Begin and end of every scalar that is not plain, in order.
+    """
+    for begin, _ in quoted:
+        if text[begin] in "|>" and not _BLOCK.match(text, begin):
+            raise Invalid(
+                "| or > is followed by something on its line",
+                code="yaml",
+                hint="begin the text on the next line",
+                place=position(text, begin),
+            )
+    if "\t" in text:
+        _check_tabs(text, quoted)
+
+
+def _check_tabs(text: str, quoted: Sequence[tuple[int, int]]) -> None:
+    """Raise Invalid for the first tab outside quotes, blocks of text and comments."""
+    for found in re.finditer("\t", text):
+        at = found.start()
+        index = bisect_right(quoted, (at, len(text))) - 1
+        begin, end = quoted[index] if index >= 0 else (0, 0)
+        if begin <= at < end:
+            continue
+        line = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+        after = max(line, end)
+        if text[after] != "#" and not _COMMENT.search(text, after, at):
+            raise _tab(position(text, at))
+
+
+def explain(text: str, error: yaml.YAMLError) -> Invalid:
+    """Return a parser's error in words that help."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return Invalid(f"this is no YAML: {error}", code="yaml", hint=_HINT)
+    place = Position(mark.line + 1, mark.column + 1)
+    if mark.index > len(text):
+        # Behind the line end that was added for the parser.
+        place = position(text, len(text))
+    if _at_tab(text, place):
+        return _tab(place)
+    message, hint = _in_words(str(getattr(error, "problem", None) or error))
+    context = getattr(error, "context", None)
+    begun = getattr(error, "context_mark", None)
+    if context and begun is not None and begun.line != mark.line:
+        message += f", {context} that begins at line {begun.line + 1}"
+    return Invalid(message, code="yaml", hint=hint, place=place)
+
+
+def _tab(place: Position) -> Invalid:
+    return Invalid(
+        "a tab where YAML wants blanks",
+        code="yaml",
+        hint="indent and separate with blanks, or put the value in quotes",
+        place=place,
+    )
+
+
+def _at_tab(text: str, place: Position) -> bool:
+    lines = text.splitlines()
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    return line[place.column - 1 : place.column] == "\t" or (
+        line[: place.column].lstrip(" ").startswith("\t")
+    )
+
+
+def _in_words(problem: str) -> tuple[str, str]:
+    for part, message, hint in _WORDS:
+        if part in problem:
+            return message, hint
+    return f"this is no YAML: {problem}", _HINT
