@@ -1,0 +1,3 @@
+"""One module for each revision."""
+
+from __future__ import annotations

@@ -1,0 +1,259 @@
+"""Takes runs from the line: decides on each, and puts on record what was decided.
+
+Works in the caller's transaction, which holds the queue's lock: nobody else changes a
+run meanwhile. What `policy.decide` needs to know is read for a page of runs at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from clockd import policy
+from clockd.model import Hold, Outcome, RunState
+from clockd.policy import Drop, Situation, Wait
+from clockd.store import line, rows, situations
+from clockd.store.statements import AnyRow, Values, update_each
+from clockd.store.tables import (
+    attempts,
+    runs,
+    waiting,
+)
+from clockd.store.values import NotNow, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from clockd.model import Run
+    from clockd.policy import Decision
+    from clockd.store.situations import Line, Twin
+    from clockd.store.values import AttemptPlan
+
+#: A run that waits for another is looked at this often, beside being woken.
+HELD = timedelta(seconds=30)
+#: Who asks for a stop that makes room for a later run.
+REPLACED_BY = "clockd: replaced by run "
+
+_PAGE = 64
+_LARGEST_PAGE = 2048
+
+
+def take(
+    connection: Connection,
+    *,
+    now: datetime,
+    limit: int,
+    plan: Callable[[Run], AttemptPlan | NotNow],
+    owner: str | None,
+) -> Taken:
+    """Decide on the runs that are due, and write it down; see `Runs.take`."""
+    taking = _Taking(connection, now=now, limit=limit, plan=plan)
+    size, behind = max(_PAGE, 4 * limit), None
+    while not taking.full:
+        page = situations.due(connection, now, owner, size=size, behind=behind)
+        taking.decide(page)
+        if len(page) < size:
+            break
+        size, behind = min(2 * size, _LARGEST_PAGE), page[-1]
+    return taking.taken
+
+
+class _Taking:
+    """One take: what is known, what was decided."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        now: datetime,
+        limit: int,
+        plan: Callable[[Run], AttemptPlan | NotNow],
+    ) -> None:
+        self._connection = connection
+        self._now = now
+        self._limit = limit
+        self._plan = plan
+        self._lines: dict[str, Line] = {}
+        self._ended: set[int] = set()
+        self._changes: list[Values] = []
+        self._starts: list[tuple[Run, AttemptPlan]] = []
+        self._twins: set[Twin] | None = None
+        self.taken = Taken()
+
+    @property
+    def full(self) -> bool:
+        """Whether as many runs have started as may."""
+        return len(self.taken.started) + len(self._starts) >= self._limit
+
+    def decide(self, page: Sequence[AnyRow]) -> None:
+        """Decide on a page of due runs, and write down what was decided."""
+        new = {row.trigger_id for row in page} - self._lines.keys()
+        self._lines.update(situations.read_lines(self._connection, new))
+        for row in page:
+            if row.id not in self._ended:
+                self._decide(row)
+        self._write()
+
+    def _decide(self, row: AnyRow) -> None:
+        run, mine = rows.run_of(row), self._lines[row.trigger_id]
+        mine.first.discard((row.turn, row.id))
+        decision = self._ask(run, row, mine)
+        if isinstance(decision, Wait) and decision.stop:
+            decision = self._make_room(run, row, mine) or decision
+        stays = True
+        if isinstance(decision, Drop):
+            self._drop(run, decision)
+            stays = False
+        elif isinstance(decision, Wait):
+            self._hold(run, self._now + HELD, Hold.OVERLAP, decision.reason)
+        elif not self.full:
+            stays = not self._may_start(run, mine)
+        if stays and run.attempt == 0:
+            mine.first.add((row.turn, row.id))
+
+    def _ask(self, run: Run, row: AnyRow, mine: Line) -> Decision:
+        situation = Situation(
+            active=[run_id for run_id in mine.active if run_id != run.id],
+            earlier_waiting=any(other < (row.turn, row.id) for other in mine.first),
+            newest_fire_time=row.newest_fire_time,
+            paused=bool(row.paused),
+            removed=row.removed_at is not None,
+        )
+        return policy.decide(run, self._now, situation)
+
+    def _make_room(self, run: Run, row: AnyRow, mine: Line) -> Decision | None:
+        """Stop the runs that `run` replaces; those without a dyno end at once.
+
+        Returns the decision anew where one ended, since `run` may start then.
+        """
+        by = f"{REPLACED_BY}{run.id}"
+        others = [run_id for run_id in mine.active if run_id != run.id]
+        idle = [run_id for run_id in others if mine.active[run_id]]
+        line.want_cancelled(self._connection, others, by=by, now=self._now)
+        if not idle:
+            return None
+        line.end_waiting(
+            self._connection,
+            idle,
+            outcome=Outcome.CANCELLED,
+            reason=f"replaced by run {run.id}",
+            now=self._now,
+        )
+        self._ended.update(idle)
+        for run_id in idle:
+            del mine.active[run_id]
+        return self._ask(run, row, mine)
+
+    def _drop(self, run: Run, decision: Drop) -> None:
+        ended = replace(
+            run,
+            state=RunState.FINISHED,
+            outcome=decision.outcome,
+            reason=decision.reason,
+            finished_at=self._now,
+            hold=None,
+        )
+        self._change(ended)
+        self.taken.dropped.append(ended)
+
+    def _hold(
+        self, run: Run, not_before: datetime, hold: Hold | None, reason: str
+    ) -> None:
+        held = replace(run, not_before=not_before, hold=hold, reason=reason)
+        self._change(held)
+        self.taken.waiting.append((held, reason))
+
+    def _change(self, run: Run) -> None:
+        """Note how a run that does not start is to be on record."""
+        self._changes.append(
+            {
+                "id": run.id,
+                "state": run.state.value,
+                "outcome": run.outcome.value if run.outcome else None,
+                "reason": run.reason,
+                "finished_at": run.finished_at,
+                "hold": run.hold.value if run.hold else None,
+                "not_before": run.not_before,
+            }
+        )
+
+    def _may_start(self, run: Run, mine: Line) -> bool:
+        """Plan a run's next attempt; return whether it starts."""
+        plan = self._plan(run)
+        if isinstance(plan, NotNow):
+            self._hold(run, plan.not_before, plan.hold, plan.reason)
+            return False
+        if plan.twin is not None:
+            twin = (plan.app, plan.process_type, plan.twin)
+            if twin in self._open_twins():
+                self.taken.blocked.append(run)
+                return False
+            self._open_twins().add(twin)
+        self._starts.append((run, plan))
+        mine.active[run.id] = False
+        return True
+
+    def _open_twins(self) -> set[Twin]:
+        if self._twins is None:
+            self._twins = situations.open_twins(self._connection)
+        return self._twins
+
+    def _write(self) -> None:
+        """Write down what was decided for a page."""
+        update_each(self._connection, runs, "id", self._changes, waiting)
+        self._changes.clear()
+        if not self._starts:
+            return
+        started = [_launching(run) for run, _ in self._starts]
+        launching = [
+            {
+                "id": run.id,
+                "state": run.state.value,
+                "attempt": run.attempt,
+                "hold": None,
+                "reason": None,
+            }
+            for run in started
+        ]
+        update_each(self._connection, runs, "id", launching, waiting)
+        values = [
+            _attempt_values(run, plan, self._now)
+            for run, (_, plan) in zip(started, self._starts, strict=True)
+        ]
+        made = self._connection.execute(
+            sa.insert(attempts).returning(attempts, sort_by_parameter_order=True),
+            values,
+        )
+        self.taken.started.extend(
+            (run, rows.attempt_of(row)) for run, row in zip(started, made, strict=True)
+        )
+        self._starts.clear()
+
+
+def _launching(run: Run) -> Run:
+    return replace(
+        run, state=RunState.LAUNCHING, attempt=run.attempt + 1, hold=None, reason=None
+    )
+
+
+def _attempt_values(run: Run, plan: AttemptPlan, now: datetime) -> Values:
+    return {
+        "run_id": run.id,
+        "number": run.attempt,
+        "state": RunState.LAUNCHING.value,
+        "runner": plan.runner.value,
+        "app": plan.app,
+        "command": plan.command,
+        "process_type": plan.process_type,
+        "twin": plan.twin,
+        "requested_at": now,
+        "time_to_live_s": plan.time_to_live_s,
+        "host": plan.host,
+        "size": plan.size,
+    }
