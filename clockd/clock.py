@@ -31,3 +31,8 @@ def boottime() -> float:
     if _BOOT_CLOCK is not None:
         return time.clock_gettime(_BOOT_CLOCK)
     return time.monotonic()
+
+
+def in_utc(at: datetime) -> datetime:
+    """Return the same instant in UTC; `at` must be aware."""
+    return at.astimezone(UTC)
