@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from clockd import cron
-from clockd.schedule import DstNote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +16,30 @@ if TYPE_CHECKING:
     from clockd.schedule import Schedule
 
 
-def notes(schedule: Schedule, start: datetime, days: int) -> list[DstNote]:
-    """Return a note for each change that touches the schedule, in order."""
-    found = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DstNote:
+    """What one change of the clocks does to a schedule.
+
+    Args:
+        at: The instant of the change, in UTC.
+        kind: `skipped`, `moved` or `doubled`.
+        text: The same as a sentence.
+    """
+
+    at: datetime
+    kind: str
+    text: str
+
+
+def notes(schedule: Schedule, start: datetime, days: int = 400) -> list[DstNote]:
+    """Say what changes of the clocks do to a schedule in the days after `start`.
+
+    Only changes that touch it are told, in order; a schedule in seconds or a single
+    date is not touched by any.
+    """
+    found: list[DstNote] = []
+    if not schedule.crons:
+        return found
     for change, before, after in _changes(schedule.timezone, start, days):
         for each in schedule.crons:
             note = _note(each, change, before, after)

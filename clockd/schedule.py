@@ -42,13 +42,6 @@ class Schedule:
         """Whether it fires more often than once a minute: for local runs only."""
         return self.step_s > 0
 
-    @property
-    def description(self) -> str:
-        """What the schedule means, in plain English, without its zone."""
-        from clockd import describe  # slow to import, and seldom needed
-
-        return describe.describe(self)
-
     def next(self, after: datetime) -> datetime | None:
         """Return the first fire time after an instant; None if there is none."""
         if self.once is not None:
@@ -141,29 +134,3 @@ def _at_error(text: str, hint: str) -> ScheduleError:
     return ScheduleError(
         f"{text!r} is no date and time to fire at", hint=hint, field="at", value=text
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DstNote:
-    """What one change of the clocks does to a schedule.
-
-    Args:
-        at: The instant of the change, in UTC.
-        kind: `skipped`, `moved` or `doubled`.
-        text: The same as a sentence.
-    """
-
-    at: datetime
-    kind: str
-    text: str
-
-
-def dst_notes(schedule: Schedule, start: datetime, days: int = 400) -> list[DstNote]:
-    """Say what changes of the clocks do to a schedule in the days after `start`.
-
-    Only changes that touch it are told; a schedule in seconds or a single date is not
-    touched by any.
-    """
-    from clockd import dst  # pulled in by `check` and `explain` only
-
-    return dst.notes(schedule, start, days) if schedule.crons else []

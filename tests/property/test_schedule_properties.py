@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clockd import schedule
+from clockd.describe import describe
 from clockd.errors import ScheduleError
 from clockd.model import ScheduleKind
 from clockd.schedule import Schedule
@@ -153,7 +154,7 @@ def test_a_fire_time_matches_its_fields_unless_a_gap_moved_it(
 @quick
 @given(crons, zones)
 def test_every_schedule_has_a_description(text: str, zone: str) -> None:
-    description = schedule.parse(ScheduleKind.CRON, text, zone).description
+    description = describe(schedule.parse(ScheduleKind.CRON, text, zone))
 
     assert description
     assert "None" not in description

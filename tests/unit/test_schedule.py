@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clockd import schedule
+from clockd import dst, schedule
+from clockd.describe import describe
 from clockd.errors import ScheduleError
 from clockd.model import ScheduleKind
-from clockd.schedule import Schedule, dst_notes
+from clockd.schedule import Schedule
 
 T0 = datetime(2026, 3, 2, 8, 59, 30, tzinfo=UTC)
 MONDAY = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
@@ -164,7 +165,7 @@ def test_an_at_that_cannot_be_is_refused(text: str, hint: str) -> None:
     ],
 )
 def test_a_cron_is_said_in_plain_and_true_english(text: str, description: str) -> None:
-    assert cron(text).description == description
+    assert describe(cron(text)) == description
 
 
 @pytest.mark.parametrize(
@@ -181,11 +182,11 @@ def test_a_cron_is_said_in_plain_and_true_english(text: str, description: str) -
     ],
 )
 def test_an_every_is_said_in_plain_english(text: str, description: str) -> None:
-    assert every(text).description == description
+    assert describe(every(text)) == description
 
 
 def test_an_at_is_said_with_its_date() -> None:
-    assert at("2026-12-25 09:00:00").description == "Once, at 2026-12-25 09:00:00"
+    assert describe(at("2026-12-25 09:00:00")) == "Once, at 2026-12-25 09:00:00"
 
 
 class TestDstNotes:
@@ -195,7 +196,7 @@ class TestDstNotes:
     START = datetime(2026, 9, 1, tzinfo=UTC)
 
     def notes(self, text: str, zone: str = ZONE) -> list[tuple[str, str]]:
-        found = dst_notes(cron(text, zone), self.START, 250)
+        found = dst.notes(cron(text, zone), self.START, 250)
         return [(note.kind, note.text) for note in found]
 
     def test_a_fixed_time_in_the_gap_is_moved(self) -> None:
@@ -220,8 +221,8 @@ class TestDstNotes:
         assert self.notes("30 2 * * *", "UTC") == []
 
     def test_every_in_seconds_and_single_dates_have_no_note(self) -> None:
-        assert dst_notes(every("10s", self.ZONE), self.START) == []
-        assert dst_notes(at("2027-01-01 00:00:00", self.ZONE), self.START) == []
+        assert dst.notes(every("10s", self.ZONE), self.START) == []
+        assert dst.notes(at("2027-01-01 00:00:00", self.ZONE), self.START) == []
 
     def test_the_notes_are_true(self) -> None:
         """What is said to be moved or doubled is what the engine does."""
@@ -230,6 +231,6 @@ class TestDstNotes:
 
         assert parsed.next(change - timedelta(hours=12)) == change
         wild = cron("30 * * * *", self.ZONE)
-        (doubled, _) = dst_notes(wild, self.START, 250)
+        (doubled, _) = dst.notes(wild, self.START, 250)
         around = (doubled.at - timedelta(hours=1), doubled.at + timedelta(hours=1))
         assert wild.count(*around) == 2
