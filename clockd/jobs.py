@@ -427,10 +427,11 @@ def _about(run: Run, attempt: Attempt | None = None) -> dict[str, object]:
 def _log_launched(result: Result) -> None:
     dyno = result.dyno
     assert dyno is not None  # noqa: S101 – launched
-    log.info(
+    level = log.warning if dyno.warning else log.info
+    level(
         events.RUN_LAUNCHED,
         **_about(result.run, result.attempt),
         dyno=dyno.name,
         lag_s=policy.lag_s(result.run, result.launched_at or clock.now()),
-        warning=dyno.warning,
+        **({"warning": dyno.warning} if dyno.warning else {}),
     )

@@ -235,6 +235,10 @@ class ClockScheduler(BackgroundScheduler):  # type: ignore[misc]
             try:
                 wait_s = min(self._process_jobs() or MAX_SLEEP_S, MAX_SLEEP_S)
             except Exception:
+                # Told to stop in the middle of a turn, APScheduler trips over itself;
+                # everything that was claimed is on record.
+                if self.state == STATE_STOPPED:
+                    return
                 log.exception(events.THREAD_FAILED, thread="scheduler")
                 wait_s = 1.0
 

@@ -1,0 +1,83 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from clockd import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clockd.compose import Installation
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+triggers_option = click.option(
+    "-f",
+    "--triggers",
+    "path",
+    type=click.Path(path_type=Path),
+    envvar="CLOCKD_TRIGGERS",
+    show_envvar=True,
+    metavar="FILE",
+    help="The triggers.yaml to read; default: ./triggers.yaml.",
+)
+json_option = click.option(
+    "-j", "--json", "as_json", is_flag=True, help="Print JSON, for programs."
+)
+utc_option = click.option(
+    "--utc", is_flag=True, help="Show times in UTC, not in each trigger's zone."
+)
+count_option = click.option(
+    "-n",
+    "count",
+    type=click.IntRange(1, 10_000),
+    default=5,
+    show_default=True,
+    help="How many fire times.",
+)
+from_option = click.option(
+    "--from",
+    "start",
+    metavar="INSTANT",
+    default="now",
+    show_default=True,
+    help="The instant to start after: ISO 8601; without an offset, in the zone.",
+)
+
+
+def install(path: Path | None) -> Installation:
+    """Read environment and file, as every command does."""
+    import os
+
+    from clockd import compose
+    from clockd.redaction import register_environment
+
+    register_environment(os.environ)
+    return compose.install(path=path)
+
+
+def instant(text: str, zone: str) -> datetime:
+    """Return the instant that a person wrote; `now` is one too.
+
+    Raises:
+        BadParameter: It is no date and time.
+    """
+    if text == "now":
+        return clock.now()
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is no date and time; write 2026-12-25T09:00 or …T09:00Z",
+            param_hint="--from",
+        ) from error
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=ZoneInfo(zone))
+    return clock.in_utc(at)

@@ -1,0 +1,178 @@
+"""Puts the parts together that every process needs: settings, file, store, runner."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clockd import config
+from clockd.errors import SettingsError
+from clockd.launch import Launcher, LaunchSettings
+from clockd.model import RunnerKind
+from clockd.settings import Settings, database_url_for
+from clockd.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clockd.config import Loaded
+    from clockd.dyno import HerokuRunner
+    from clockd.runner import Runner
+
+DEFAULT_FILE = "triggers.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """What belongs together: environment, triggers.yaml and what it says.
+
+    Args:
+        settings: The environment's settings.
+        path: Where triggers.yaml is, or should be.
+        loaded: What it says, problems included.
+        environ: The environment itself.
+    """
+
+    settings: Settings
+    path: Path
+    loaded: Loaded
+    environ: Mapping[str, str]
+
+    @property
+    def kind(self) -> RunnerKind:
+        """Where this installation's tasks run."""
+        return config.effective_runner(self.loaded, self.settings)
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL; holds a password, never show it."""
+        return database_url_for(self.settings, self.path)
+
+    def open_store(self) -> Store:
+        """Open the database, brought up to date.
+
+        Raises:
+            StoreUnavailable: It cannot be reached.
+            StoreTooNew: A newer clockd has written it.
+        """
+        return Store.open(self.database_url)
+
+    def store_exists(self) -> bool:
+        """Return False where the database is a file that is not there yet."""
+        path = sqlite_path(self.database_url)
+        return path is None or path.exists()
+
+    def make_runner(self) -> Runner:
+        """Return the place where tasks run.
+
+        Raises:
+            SettingsError: It is Heroku, and there is no key.
+        """
+        if self.kind is RunnerKind.LOCAL:
+            return self._local_runner()
+        return self.make_heroku_runner()
+
+    def make_heroku_runner(self) -> HerokuRunner:
+        """Return the runner on Heroku, whatever triggers.yaml says."""
+        from clockd.dyno import HerokuRunner
+
+        key = self.settings.heroku_api_key
+        if key is None:
+            raise SettingsError(
+                "tasks are to run on Heroku, but there is no HEROKU_API_KEY",
+                hint="set it (`heroku authorizations:create`), or write "
+                "`runner: local` into triggers.yaml",
+            )
+        return HerokuRunner(key.reveal(), api_url=self.settings.heroku_api_url)
+
+    def _local_runner(self) -> Runner:
+        from clockd.process import LocalRunner
+
+        return LocalRunner(
+            self.local_directory,
+            cwd=self.path.resolve().parent,
+            procfile=self.procfile,
+            environ=self.environ,
+        )
+
+    @property
+    def procfile(self) -> Path:
+        """The Procfile beside triggers.yaml; it need not be there."""
+        return self.path.resolve().parent / "Procfile"
+
+    @property
+    def local_directory(self) -> Path:
+        """Where local processes keep their files: beside what remembers them."""
+        path = sqlite_path(self.database_url)
+        if path is not None:
+            return path.resolve().with_name(f"{path.name}.runs")
+        return self.path.resolve().parent / ".clockd" / "runs"
+
+    def make_launcher(self, runner: Runner) -> Launcher:
+        """Return a launcher for `runner`."""
+        local = runner.kind is RunnerKind.LOCAL
+        return Launcher(
+            runner,
+            LaunchSettings(
+                kind=runner.kind,
+                host=host_name(),
+                process_type=self.settings.process_type,
+                environ=self.environ,
+                twin=None if local else self.expanded,
+            ),
+        )
+
+    def expanded(self, app: str, command: str) -> str:
+        """Return a command with its Procfile process type replaced, as Heroku does."""
+        from clockd import procfile
+
+        del app
+        return procfile.expand(command, procfile.read(self.procfile))
+
+    def shown(self, app: str, command: str) -> frozenset[str]:
+        """Return the ways in which the platform may show a command."""
+        return frozenset({command, self.expanded(app, command)})
+
+
+def install(
+    *, path: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Installation:
+    """Read the environment and triggers.yaml.
+
+    Args:
+        path: Where triggers.yaml is; else `CLOCKD_TRIGGERS`, else this folder's.
+        environ: The environment; the process's own where not given.
+
+    Raises:
+        SettingsError: The environment asks for something impossible.
+    """
+    environ = os.environ if environ is None else environ
+    settings = Settings.from_environ(environ)
+    where = path or settings.triggers_path or Path(DEFAULT_FILE)
+    return Installation(
+        settings=settings,
+        path=where,
+        loaded=config.load(where, settings=settings),
+        environ=environ,
+    )
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of an SQLite URL, None for any other database."""
+    prefix = "sqlite:///"
+    return (
+        Path(url[len(prefix) :].partition("?")[0]) if url.startswith(prefix) else None
+    )
+
+
+def host_name() -> str:
+    """Return this machine's name, as attempts of local processes carry it."""
+    return socket.gethostname()
+
+
+def process_name() -> str:
+    """Return what others see of this process as holder or owner."""
+    return f"{os.environ.get('DYNO') or host_name()}:{os.getpid()}"

@@ -1,0 +1,192 @@
+"""`clockd run-now`: run a trigger by hand and follow it to its end.
+
+With a live clock the run is a row that the clock launches and follows; this process
+only reads along. Without one, this process owns the run and does both itself, with the
+same code; when it goes, the clock (or its next start) takes the run over.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clockd import clock, config, service
+from clockd.compose import host_name, process_name
+from clockd.errors import NotFoundError
+from clockd.jobs import Dispatcher
+from clockd.lease import STALE_S
+from clockd.model import Cause, Outcome, OutputLine, RunState
+from clockd.ownership import RunOwner, new_owner
+from clockd.watch import Watcher, WatchHooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clockd.compose import Installation
+    from clockd.model import Run, Trigger
+    from clockd.runner import LogLine
+    from clockd.store import Lease, Store
+
+POLL_S = 0.2
+
+TIMED_OUT = 124
+NOT_STARTED = 125
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Whom `run-now` tells while it waits."""
+
+    #: The run exists now; the flag says whether a live clock takes care of it.
+    begun: Callable[[Run, bool], None]
+    #: Something was printed.
+    line: Callable[[OutputLine], None]
+
+
+class RunNow:
+    """One `clockd run-now`.
+
+    Args:
+        installation: Environment and triggers.yaml.
+        store: The database.
+        listener: Whom to tell.
+        interrupted: Set from a signal handler: stop following, leave the run alone.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        store: Store,
+        listener: Listener,
+        *,
+        interrupted: threading.Event,
+    ) -> None:
+        self._installation = installation
+        self._store = store
+        self._listener = listener
+        self._interrupted = interrupted
+        self._printed = 0
+
+    def run(self, slug: str, *, by: str, detach: bool) -> Run:
+        """Run a trigger; return the run as it stands when following it has ended.
+
+        Raises:
+            NotFoundError: There is no such trigger.
+            ConfigError: No clock is running and triggers.yaml has problems.
+        """
+        lease = self._store.lease.read()
+        if lease.holder is None:
+            return self._run_here(self._from_file(slug), by=by, detach=detach)
+        run = service.request_run(self._store, self._known(slug), by=by)
+        self._listener.begun(run, True)
+        return run if detach else self._read_along(run, lease)
+
+    def _from_file(self, slug: str) -> Trigger:
+        config.require(self._installation.loaded)
+        return service.find_trigger(self._installation.loaded.triggers, slug)
+
+    def _known(self, slug: str) -> Trigger:
+        """Return a trigger of the live clock, which may not have loaded it yet."""
+        try:
+            return self._store.triggers.find(slug).trigger
+        except NotFoundError as error:
+            loaded = self._installation.loaded
+            if any(slug in (t.slug, t.uuid) for t in loaded.triggers):
+                raise NotFoundError(
+                    f"the running clock does not know trigger {slug!r} yet",
+                    hint="triggers.yaml here has it: deploy it, or wait for the reload",
+                ) from error
+            raise
+
+    # -- with a live clock -----------------------------------------------------
+
+    def _read_along(self, run: Run, lease: Lease) -> Run:
+        """Print what the clock writes; take the run over if the clock is dead."""
+        beat_at = clock.boottime()
+        while True:
+            over = self._interrupted.wait(POLL_S)
+            run = self._store.runs.get(run.id)
+            self._print_new(run)
+            if over or run.state is RunState.FINISHED:
+                return run
+            if run.attempt or run.state is not RunState.WAITING:
+                continue
+            now_lease = self._store.lease.read()
+            if (now_lease.fence, now_lease.beat) != (lease.fence, lease.beat):
+                lease, beat_at = now_lease, clock.boottime()
+            elif clock.boottime() - beat_at >= STALE_S:
+                owner = new_owner(process_name())
+                if self._store.runs.take_over(run.id, owner):
+                    return self._attend(run, owner, detach=False)
+
+    def _print_new(self, run: Run) -> None:
+        for line in self._store.output.lines(run.id, after=self._printed):
+            self._printed = line.sequence
+            self._listener.line(line)
+
+    # -- without one -----------------------------------------------------------
+
+    def _run_here(self, trigger: Trigger, *, by: str, detach: bool) -> Run:
+        owner = new_owner(process_name())
+        run = self._store.runs.request(
+            trigger, cause=Cause.MANUAL, by=by, now=clock.now(), owner=owner
+        )
+        self._listener.begun(run, False)
+        return self._attend(run, owner, detach=detach)
+
+    def _attend(self, run: Run, owner: str, *, detach: bool) -> Run:
+        """Launch and follow a run that this process owns."""
+        authority = RunOwner(self._store, run.id, owner)
+        runner = self._installation.make_runner()
+        launcher = self._installation.make_launcher(runner)
+        watcher = Watcher(
+            self._store,
+            {runner.kind: runner},
+            host=host_name(),
+            hooks=WatchHooks(
+                line=self._pass_on,
+                ended=lambda ended: dispatcher.ended(ended),
+                relaunch=lambda r, attempt: dispatcher.relaunch(r, attempt),
+                shown=self._installation.shown,
+            ),
+        )
+        dispatcher = Dispatcher(self._store, launcher, watcher, authority=authority)
+        authority.start()
+        watcher.start()
+        dispatcher.start()
+        dispatcher.wake()
+        try:
+            return self._wait(run, detach=detach)
+        finally:
+            launcher.close()
+            dispatcher.stop(timeout_s=3.5)
+            watcher.stop(timeout_s=1.0)
+            authority.release()
+
+    def _pass_on(self, _run: Run, line: LogLine) -> None:
+        self._listener.line(OutputLine(at=line.at, source=line.source, text=line.text))
+
+    def _wait(self, run: Run, *, detach: bool) -> Run:
+        while True:
+            over = self._interrupted.wait(POLL_S)
+            run = self._store.runs.get(run.id)
+            started = run.state in (RunState.RUNNING, RunState.STOPPING)
+            if over or run.state is RunState.FINISHED or (detach and started):
+                return run
+
+
+def exit_code(run: Run) -> int:
+    """Return what `run-now` exits with for a finished run.
+
+    The task's own status; 124 timed out, 125 not started; 1 where nothing better is
+    known of how it ended.
+    """
+    if run.outcome is Outcome.SUCCEEDED:
+        return 0
+    if run.outcome is Outcome.TIMED_OUT:
+        return TIMED_OUT
+    if run.outcome in (Outcome.SKIPPED, Outcome.MISSED, Outcome.LAUNCH_FAILED):
+        return NOT_STARTED
+    return run.exit_status or 1
