@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clockd import config
 from clockd.errors import SettingsError
-from clockd.launch import Launcher, LaunchSettings
+from clockd.launch import LaunchSettings
 from clockd.model import RunnerKind
 from clockd.settings import Settings, database_url_for
 from clockd.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator
 
     from clockd.config import Loaded
     from clockd.dyno import HerokuRunner
@@ -51,6 +53,10 @@ class Installation:
         """The database's URL; holds a password, never show it."""
         return database_url_for(self.settings, self.path)
 
+    def load_again(self) -> Loaded:
+        """Read triggers.yaml as it is now."""
+        return config.load(self.path, settings=self.settings, environ=self.environ)
+
     def open_store(self) -> Store:
         """Open the database, brought up to date.
 
@@ -65,15 +71,14 @@ class Installation:
         path = sqlite_path(self.database_url)
         return path is None or path.exists()
 
-    def make_runner(self) -> Runner:
-        """Return the place where tasks run.
-
-        Raises:
-            SettingsError: It is Heroku, and there is no key.
-        """
-        if self.kind is RunnerKind.LOCAL:
-            return self._local_runner()
-        return self.make_heroku_runner()
+    def make_runners(self) -> Runners:
+        """Return the places where tasks can run; a file's `runner` may change."""
+        makers: dict[RunnerKind, Callable[[], Runner]] = {
+            RunnerKind.LOCAL: self._local_runner
+        }
+        if self.settings.heroku_api_key is not None:
+            makers[RunnerKind.HEROKU] = self.make_heroku_runner
+        return Runners(makers)
 
     def make_heroku_runner(self) -> HerokuRunner:
         """Return the runner on Heroku, whatever triggers.yaml says."""
@@ -81,11 +86,7 @@ class Installation:
 
         key = self.settings.heroku_api_key
         if key is None:
-            raise SettingsError(
-                "tasks are to run on Heroku, but there is no HEROKU_API_KEY",
-                hint="set it (`heroku authorizations:create`), or write "
-                "`runner: local` into triggers.yaml",
-            )
+            raise _no_key()
         return HerokuRunner(key.reveal(), api_url=self.settings.heroku_api_url)
 
     def _local_runner(self) -> Runner:
@@ -111,18 +112,14 @@ class Installation:
             return path.resolve().with_name(f"{path.name}.runs")
         return self.path.resolve().parent / ".clockd" / "runs"
 
-    def make_launcher(self, runner: Runner) -> Launcher:
-        """Return a launcher for `runner`."""
-        local = runner.kind is RunnerKind.LOCAL
-        return Launcher(
-            runner,
-            LaunchSettings(
-                kind=runner.kind,
-                host=host_name(),
-                process_type=self.settings.process_type,
-                environ=self.environ,
-                twin=None if local else self.expanded,
-            ),
+    def launch_settings(self, kind: RunnerKind) -> LaunchSettings:
+        """Return what launches have in common while tasks run on `kind`."""
+        return LaunchSettings(
+            kind=kind,
+            host=host_name(),
+            process_type=self.settings.process_type,
+            environ=self.environ,
+            twin=None if kind is RunnerKind.LOCAL else self.expanded,
         )
 
     def expanded(self, app: str, command: str) -> str:
@@ -135,6 +132,43 @@ class Installation:
     def shown(self, app: str, command: str) -> frozenset[str]:
         """Return the ways in which the platform may show a command."""
         return frozenset({command, self.expanded(app, command)})
+
+
+class Runners(Mapping[RunnerKind, "Runner"]):
+    """The places where tasks can run, each made when it is first needed.
+
+    Heroku's is slow to import, which local runs need not wait for. Thread-safe.
+    """
+
+    def __init__(self, makers: Mapping[RunnerKind, Callable[[], Runner]]) -> None:
+        self._makers = makers
+        self._made: dict[RunnerKind, Runner] = {}
+        self._lock = threading.Lock()
+
+    def require(self, kind: RunnerKind) -> Runner:
+        """Return the place of a kind.
+
+        Raises:
+            SettingsError: It is Heroku, and there is no key.
+        """
+        if kind not in self._makers:
+            raise _no_key()
+        return self[kind]
+
+    def __getitem__(self, kind: RunnerKind) -> Runner:
+        with self._lock:
+            if kind not in self._made:
+                self._made[kind] = self._makers[kind]()
+            return self._made[kind]
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._makers
+
+    def __iter__(self) -> Iterator[RunnerKind]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 def install(
@@ -155,8 +189,16 @@ def install(
     return Installation(
         settings=settings,
         path=where,
-        loaded=config.load(where, settings=settings),
+        loaded=config.load(where, settings=settings, environ=environ),
         environ=environ,
+    )
+
+
+def _no_key() -> SettingsError:
+    return SettingsError(
+        "tasks are to run on Heroku, but there is no HEROKU_API_KEY",
+        hint="set it (`heroku authorizations:create`), or write "
+        "`runner: local` into triggers.yaml",
     )
 
 

@@ -19,6 +19,7 @@ _FIRST_S = {
     Unavailable.CONFLICT: 2.0,
     Unavailable.OVER_LIMIT: 30.0,
     Unavailable.UNAUTHORIZED: 30.0,
+    Unavailable.FORBIDDEN: 30.0,
 }
 _LONGEST_S = 60.0
 #: Reasons that hold for every app of the account.
@@ -79,7 +80,10 @@ class Gates:
         gate = self._gates.setdefault(key, _Gate(kind=kind))
         self._release_probes(app)
         if gate.kind is not kind:
-            gate.kind, gate.failures = kind, 0
+            gate.kind, gate.failures, gate.closed_until = kind, 0, 0.0
+        if now < gate.closed_until and not retry_after_s:
+            # Sent before the gate closed, with others: one failure, not sixteen.
+            return _closed(gate, gate.closed_until - now)
         backoff_s = min(_FIRST_S[kind] * 2**gate.failures, _LONGEST_S)
         if kind is Unavailable.OVER_LIMIT:
             backoff_s = _FIRST_S[kind]
@@ -131,4 +135,5 @@ _REASONS = {
     Unavailable.CONFLICT: "the app's release is not ready",
     Unavailable.OVER_LIMIT: "the app's limit of concurrent one-off dynos is reached",
     Unavailable.UNAUTHORIZED: "the platform refuses the API key",
+    Unavailable.FORBIDDEN: "the API key may not use the app",
 }

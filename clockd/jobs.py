@@ -71,7 +71,7 @@ class Dispatcher:
         launcher: Sends the requests.
         watcher: Follows what was launched.
         authority: The right to launch.
-        stop_dyno: Stops a dyno whose attempt is no longer ours.
+        on_lost: Told, from the dispatcher's thread, that the lease has gone.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class Dispatcher:
 
     def _poll(self) -> None:
         """Look for what other processes, or time, have made due."""
-        poll = self._store.runs.poll(clock.now())
+        poll = self._store.runs.poll(clock.now(), owner=self._authority.owner)
         self._poll_at = clock.boottime() + POLL_S
         self._due_hint = self._due_hint or poll.due
         self._next_not_before = poll.next_not_before

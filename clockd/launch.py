@@ -74,16 +74,26 @@ class LaunchSettings:
 
 
 class Launcher:
-    """A pool of threads that start dynos."""
+    """A pool of threads that start dynos.
 
-    def __init__(self, runner: Runner, settings: LaunchSettings) -> None:
-        self._runner = runner
-        self._settings = settings
+    `settings` may be replaced at any time; what was planned before is launched as it
+    was planned.
+
+    Args:
+        runners: The places where tasks run; an attempt says which is meant.
+        settings: What the attempts that are planned from now on have in common.
+    """
+
+    def __init__(
+        self, runners: Mapping[RunnerKind, Runner], settings: LaunchSettings
+    ) -> None:
+        self.settings = settings
+        self._runners = runners
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="launch")
 
     def plan(self, run: Run) -> AttemptPlan:
         """Return what a run's next attempt asks for."""
-        trigger, settings = run.trigger, self._settings
+        trigger, settings = run.trigger, self.settings
         local = settings.kind is RunnerKind.LOCAL
         return AttemptPlan(
             runner=settings.kind,
@@ -127,7 +137,8 @@ class Launcher:
         dyno, error = None, None
         try:
             request = self._request(run, attempt)
-            dyno = self._runner.launch(request, guard=note_and_guard)
+            runner = self._runners[attempt.runner]
+            dyno = runner.launch(request, guard=note_and_guard)
         except (LaunchRejected, RunnerUnavailable, LaunchUnknown, LeaseLost) as caught:
             error = caught
         except ClockdError as caught:
@@ -150,7 +161,7 @@ class Launcher:
 
     def _request(self, run: Run, attempt: Attempt) -> LaunchRequest:
         fire_time = run.fire_time or run.claimed_at
-        env = config.expand_env(run.trigger.env, self._settings.environ)
+        env = config.expand_env(run.trigger.env, self.settings.environ)
         return LaunchRequest(
             key=attempt_key(attempt),
             app=attempt.app,

@@ -89,8 +89,13 @@ class LeaseKeeper:
             return False
         self._fence = fence
         self._deadline = asked_at + STALE_S - MARGIN_S
-        self._given_back.clear()
-        threading.Thread(target=self._beat_on, name="lease", daemon=True).start()
+        self._given_back = threading.Event()
+        threading.Thread(
+            target=self._beat_on,
+            args=(fence, self._given_back),
+            name="lease",
+            daemon=True,
+        ).start()
         return True
 
     def check(self) -> None:
@@ -109,9 +114,8 @@ class LeaseKeeper:
         except StoreUnavailable as error:
             log.warning(events.STORE_FAILED, reason=error.message)
 
-    def _beat_on(self) -> None:
-        fence = self._fence
-        while fence is not None and not self._given_back.wait(BEAT_S):
+    def _beat_on(self, fence: int, given_back: threading.Event) -> None:
+        while not given_back.wait(BEAT_S):
             asked_at = clock.boottime()
             try:
                 ours = self._store.lease.beat(fence, clock.now())
@@ -121,6 +125,8 @@ class LeaseKeeper:
             except Exception:
                 log.exception(events.THREAD_FAILED, thread="lease")
                 continue
+            if given_back.is_set():
+                return
             if not ours:
                 self._fence = None
                 self._lost()

@@ -15,6 +15,7 @@ from clockd import clock, config, service
 from clockd.compose import host_name, process_name
 from clockd.errors import NotFoundError
 from clockd.jobs import Dispatcher
+from clockd.launch import Launcher
 from clockd.lease import STALE_S
 from clockd.model import Cause, Outcome, OutputLine, RunState
 from clockd.ownership import RunOwner, new_owner
@@ -67,6 +68,7 @@ class RunNow:
         self._store = store
         self._listener = listener
         self._interrupted = interrupted
+        self._runners = installation.make_runners()
         self._printed = 0
 
     def run(self, slug: str, *, by: str, detach: bool) -> Run:
@@ -75,13 +77,14 @@ class RunNow:
         Raises:
             NotFoundError: There is no such trigger.
             ConfigError: No clock is running and triggers.yaml has problems.
+            SettingsError: Likewise, tasks run on Heroku, and there is no key.
         """
         lease = self._store.lease.read()
         if lease.holder is None:
             return self._run_here(self._from_file(slug), by=by, detach=detach)
         run = service.request_run(self._store, self._known(slug), by=by)
         self._listener.begun(run, True)
-        return run if detach else self._read_along(run, lease)
+        return self._read_along(run, lease, detach=detach)
 
     def _from_file(self, slug: str) -> Trigger:
         config.require(self._installation.loaded)
@@ -102,24 +105,29 @@ class RunNow:
 
     # -- with a live clock -----------------------------------------------------
 
-    def _read_along(self, run: Run, lease: Lease) -> Run:
-        """Print what the clock writes; take the run over if the clock is dead."""
+    def _read_along(self, run: Run, lease: Lease, *, detach: bool) -> Run:
+        """Print what the clock writes; take the run over if the clock is dead.
+
+        To detach, it is enough that the clock has taken the run, or gives a beat.
+        """
         beat_at = clock.boottime()
         while True:
             over = self._interrupted.wait(POLL_S)
             run = self._store.runs.get(run.id)
-            self._print_new(run)
-            if over or run.state is RunState.FINISHED:
+            taken = run.attempt > 0 or run.state is not RunState.WAITING
+            if not detach:
+                self._print_new(run)
+            if over or run.state is RunState.FINISHED or (detach and taken):
                 return run
-            if run.attempt or run.state is not RunState.WAITING:
-                continue
             now_lease = self._store.lease.read()
             if (now_lease.fence, now_lease.beat) != (lease.fence, lease.beat):
+                if detach:
+                    return run
                 lease, beat_at = now_lease, clock.boottime()
-            elif clock.boottime() - beat_at >= STALE_S:
+            elif clock.boottime() - beat_at >= STALE_S and not taken:
                 owner = new_owner(process_name())
                 if self._store.runs.take_over(run.id, owner):
-                    return self._attend(run, owner, detach=False)
+                    return self._attend(run, owner, detach=detach)
 
     def _print_new(self, run: Run) -> None:
         for line in self._store.output.lines(run.id, after=self._printed):
@@ -130,6 +138,7 @@ class RunNow:
 
     def _run_here(self, trigger: Trigger, *, by: str, detach: bool) -> Run:
         owner = new_owner(process_name())
+        self._runners.require(self._installation.kind)
         run = self._store.runs.request(
             trigger, cause=Cause.MANUAL, by=by, now=clock.now(), owner=owner
         )
@@ -139,11 +148,11 @@ class RunNow:
     def _attend(self, run: Run, owner: str, *, detach: bool) -> Run:
         """Launch and follow a run that this process owns."""
         authority = RunOwner(self._store, run.id, owner)
-        runner = self._installation.make_runner()
-        launcher = self._installation.make_launcher(runner)
+        kind, runners = self._installation.kind, self._runners
+        launcher = Launcher(runners, self._installation.launch_settings(kind))
         watcher = Watcher(
             self._store,
-            {runner.kind: runner},
+            runners,
             host=host_name(),
             hooks=WatchHooks(
                 line=self._pass_on,

@@ -110,11 +110,16 @@ class Runs:
                 fenced(connection, fence)
             return queue.take(connection, now=now, limit=limit, plan=plan, owner=owner)
 
-    def poll(self, now: datetime) -> Poll:
-        """Return what the clock has to do, in a few indexed look-ups."""
-        ours = (waiting, runs.c.owner.is_(None))
-        first = sa.select(sa.func.min(runs.c.not_before)).where(*ours)
-        wanted = sa.select(runs.c.id).where(cancel_wanted, runs.c.owner.is_(None))
+    def poll(self, now: datetime, *, owner: str | None = None) -> Poll:
+        """Return what the clock, or a `run-now`, has to do, in a few indexed look-ups.
+
+        Args:
+            now: The instant that counts as the present.
+            owner: Whose runs: a `run-now`'s, or those without an owner.
+        """
+        ours = runs.c.owner.is_not_distinct_from(owner)
+        first = sa.select(sa.func.min(runs.c.not_before)).where(waiting, ours)
+        wanted = sa.select(runs.c.id).where(cancel_wanted, ours)
         with self._database.read() as connection:
             earliest = connection.execute(first).scalar()
             due = earliest is not None and earliest <= now

@@ -49,6 +49,15 @@ lease = Table(
     Column("beat_at", Instant),
 )
 
+#: What the last good triggers.yaml says beside its triggers: one row, or none.
+config = Table(
+    "clockd_config",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("runner", String(8), nullable=False),
+    Column("loaded_at", Instant, nullable=False),
+)
+
 triggers = Table(
     "clockd_triggers",
     metadata,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from clockd.errors import ConflictError, NotFoundError
-from clockd.model import Outcome
+from clockd.model import Outcome, RunnerKind
 from clockd.store import planning
 from clockd.store import sync as edits
 from clockd.store.database import fenced
 from clockd.store.definitions import parse
 from clockd.store.rows import maybe
 from clockd.store.statements import AnyRow
-from clockd.store.tables import jobs, runs, triggers, unfinished
+from clockd.store.tables import config, jobs, runs, triggers, unfinished
 from clockd.store.values import SyncResult, TriggerRow
 
 if TYPE_CHECKING:
@@ -37,12 +37,23 @@ class Triggers:
         self._definitions = definitions
 
     def sync(
-        self, triggers: Sequence[Trigger], *, fence: int, now: datetime
+        self,
+        triggers: Sequence[Trigger],
+        *,
+        fence: int,
+        now: datetime,
+        runner: RunnerKind = RunnerKind.HEROKU,
     ) -> SyncResult:
         """Make the file's triggers on record those given; see `store.sync`.
 
         A trigger that is as it was is not touched: neither a restart nor an edit of
         another trigger moves its next fire time.
+
+        Args:
+            triggers: All of the file's triggers.
+            fence: The clock's.
+            now: What was due until now follows the definitions on record.
+            runner: Where the file's triggers run.
 
         Raises:
             LeaseLost: Another process is the clock now; nothing was changed.
@@ -50,8 +61,16 @@ class Triggers:
         wanted = edits.prepare(triggers)
         with self._database.write(reserved=True) as connection:
             fenced(connection, fence)
+            _write_config(connection, runner, now)
             return edits.sync(
                 connection, wanted, definitions=self._definitions, now=now
+            )
+
+    def runner(self) -> RunnerKind | None:
+        """Return where the last good set runs; None where there never was one."""
+        with self._database.read() as connection:
+            return maybe(
+                RunnerKind, connection.execute(sa.select(config.c.runner)).scalar()
             )
 
     def definitions(self) -> list[Trigger]:
@@ -144,6 +163,13 @@ class Triggers:
             jobs.c.next_run_time <= planning.whole_second(now).timestamp(),
         )
         planning.settle(connection, due, self._definitions, now)
+
+
+def _write_config(connection: Connection, runner: RunnerKind, now: datetime) -> None:
+    connection.execute(sa.delete(config))
+    connection.execute(
+        sa.insert(config).values(id=1, runner=runner.value, loaded_at=now)
+    )
 
 
 def _pause_of(connection: Connection, uuid: str) -> AnyRow:

@@ -50,7 +50,9 @@ class Presence:
         worried: dict[AppKey, bool] = {}
         for track in self._tracks():
             key = StreamKey.of(track.attempt)
-            if track.dyno is None or self._runners[key.runner].authoritative:
+            if track.foreign or track.dyno is None:
+                continue
+            if self._runners[key.runner].authoritative:
                 continue
             amiss = track.stopping or track.suspect or not self._streams.healthy(key)
             app = AppKey(key.runner, key.app)

@@ -20,7 +20,7 @@ from clockd.watch import adoption
 from clockd.watch.evidence import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from clockd.model import Attempt, Run, RunnerKind
     from clockd.runner import Dyno, LogLine, Runner
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from clockd.watch.track import Track
 
 _AGAIN_S = 5.0
+#: A list that is due within this time is read with another one of its app.
+_EARLY_S = 2.0
 
 log = structlog.get_logger()
 
@@ -37,6 +39,7 @@ log = structlog.get_logger()
 class SeekHooks:
     """What the seeker has done by the watcher, whose thread calls it."""
 
+    tracks: Callable[[], Iterable[Track]]
     unowned: Callable[[Track], Sequence[LogLine]]
     adopt: Callable[[Track, Dyno], None]
     finish: Callable[[Track], None]
@@ -67,22 +70,52 @@ class Seeker:
         if not runner.authoritative and track.fresh_lines:
             track.fresh_lines = False
             self._search_log(track, self._hooks.unowned(track))
-        if track.dyno is not None or track.looking or now < track.next_look_at():
-            return
-        track.looking = True
-        app = track.attempt.app
-        if track.looked_enough:
+        if _is_due(track, now):
+            self._look(runner, self._together(track, now))
+
+    def _together(self, track: Track, now: float) -> list[Track]:
+        """Return the tracks that one look serves: one request per app, not per run.
+
+        Whose list is due soon gets it now; the last look of all is never early.
+        """
+        early_s = 0.0 if track.looked_enough else _EARLY_S
+        return [
+            other
+            for other in self._hooks.tracks()
+            if other is track
+            or (
+                (other.attempt.runner, other.attempt.app, other.looked_enough)
+                == (track.attempt.runner, track.attempt.app, track.looked_enough)
+                and not other.foreign
+                and _is_due(other, now + early_s)
+            )
+        ]
+
+    def _look(self, runner: Runner, tracks: Sequence[Track]) -> None:
+        """Ask the platform once, and tell every track what it answers."""
+        app, last = tracks[0].attempt.app, tracks[0].looked_enough
+        for track in tracks:
+            track.looking = True
+
+        def put_off() -> None:
+            for track in tracks:
+                self._put_off(track)
+
+        def on_list(dynos: Sequence[Dyno]) -> None:
+            for track in tracks:
+                self._on_list(track, dynos)
+
+        def on_history(lines: Sequence[LogLine]) -> None:
+            for track in tracks:
+                self._on_history(track, lines)
+
+        if last:
+            lines = adoption.HISTORY_LINES
             self._questions.ask(
-                lambda: runner.history(app, lines=adoption.HISTORY_LINES),
-                lambda lines: self._on_history(track, lines),
-                lambda: self._put_off(track),
+                lambda: runner.history(app, lines=lines), on_history, put_off
             )
         else:
-            self._questions.ask(
-                lambda: runner.dynos(app),
-                lambda dynos: self._on_list(track, dynos),
-                lambda: self._put_off(track),
-            )
+            self._questions.ask(lambda: runner.dynos(app), on_list, put_off)
 
     def _put_off(self, track: Track) -> None:
         track.looking = False
@@ -201,3 +234,8 @@ class Seeker:
         return adoption.Owned(
             ids={dyno_id for dyno_id, _ in owned}, names={name for _, name in owned}
         )
+
+
+def _is_due(track: Track, now: float) -> bool:
+    """Return whether a track's dyno is to be looked for at `now`."""
+    return track.dyno is None and not track.looking and now >= track.next_look_at()

@@ -45,6 +45,7 @@ class Track:
     settled_at: float | None = None
     stop_again_at: float = 0.0
     stopped_at: float | None = None
+    stop_noted: bool = False  #: that it is to be stopped is on record
     absent_since: float | None = None
     absent_until: float | None = None
     history_asked: bool = False
@@ -60,7 +61,7 @@ class Track:
     pending: list[OutputLine] = field(default_factory=list)
     sequence: int = 1
     lines_heard: int = 0  #: lines of the task itself
-    foreign: bool = False  #: a local process of another host
+    foreign: bool = False  #: it runs where this process cannot look
 
     @property
     def deadline(self) -> float:

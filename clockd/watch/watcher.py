@@ -99,6 +99,7 @@ class Watcher:
 
     def _seek_hooks(self) -> SeekHooks:
         return SeekHooks(
+            tracks=lambda: list(self._tracks.values()),
             unowned=lambda track: self._streams.unowned(StreamKey.of(track.attempt)),
             adopt=self._adopt_found,
             finish=self._finish,
@@ -175,6 +176,7 @@ class Watcher:
         for track in list(self._tracks.values()):
             self._tick(track, now)
         self._presence.ask(now)
+        self._stops.ask_again(now)
         if now >= self._flush_at:
             self._flush_at = now + FLUSH_S
             self._recorder.flush(self._tracks.values())
@@ -224,6 +226,7 @@ class Watcher:
             began=clock.boottime() - _age_s(attempt),
             sequence=self._store.output.state(run.id)[0],
             stopped_at=clock.boottime() if attempt.stop_cause else None,
+            stop_noted=attempt.stop_cause is not None,
             foreign=self._is_foreign(attempt),
         )
         log.info(events.RUN_ADOPTED, **track.about(), dyno=dyno.name)
@@ -310,7 +313,9 @@ class Watcher:
         self._hooks.relaunch(run, attempt)
 
     def _is_foreign(self, attempt: Attempt) -> bool:
-        return attempt.runner is RunnerKind.LOCAL and attempt.host != self._host
+        """Return whether an attempt runs where this process cannot look."""
+        elsewhere = attempt.runner is RunnerKind.LOCAL and attempt.host != self._host
+        return elsewhere or attempt.runner not in self._runners
 
     # -- lines -----------------------------------------------------------------
 
@@ -356,7 +361,8 @@ class Watcher:
             track.verdict = Verdict(
                 outcome=Outcome.LOST,
                 exit_status=None,
-                reason=f"it ran on {track.attempt.host}, which did not report its end",
+                reason=f"it ran on {track.attempt.host or 'Heroku'}, "
+                "where this clock cannot look",
             )
 
     def _cancel(self, run_id: int, cause: StopCause) -> None:

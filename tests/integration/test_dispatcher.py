@@ -64,7 +64,7 @@ class Clockwork:
         self.keeper = LeaseKeeper(self.store, "test:1", self.lost.set)
         assert self.keeper.wait(threading.Event(), lambda _lease: None)
         self.launcher = Launcher(
-            self.runner,
+            {RunnerKind.HEROKU: self.runner},
             LaunchSettings(
                 kind=RunnerKind.HEROKU,
                 host="here",

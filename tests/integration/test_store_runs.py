@@ -16,6 +16,7 @@ from tests.support.stores import (
     SECOND,
     Books,
     open_books,
+    plan,
     trigger,
 )
 
@@ -68,6 +69,20 @@ def test_a_poll_leaves_owned_runs_to_their_owners(books: Books) -> None:
     )
     assert not books.store.runs.poll(NOON).due
     assert books.reload(run).reason == "not yet"
+
+
+def test_an_owner_polls_for_its_own_runs(books: Books) -> None:
+    mine = books.ask(trigger(), owner="laptop:9")
+    books.ask(trigger(), owner="other:1")
+
+    poll = books.store.runs.poll(NOON - SECOND, owner="laptop:9")
+    assert (poll.due, poll.next_not_before, poll.cancels) == (False, NOON, [])
+
+    taken = books.store.runs.take(now=NOON, limit=9, plan=plan, owner="laptop:9")
+    books.store.runs.cancel(mine.id, by="ann", now=NOON)
+    poll = books.store.runs.poll(NOON, owner="laptop:9")
+    assert [run.id for run, _ in taken.started] == [mine.id]
+    assert (poll.due, poll.next_not_before, poll.cancels) == (False, None, [mine.id])
 
 
 def test_cancelling_a_run_in_line_ends_it(books: Books) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clockd.errors import ScheduleError
-from clockd.model import Outcome, RunState, Source
+from clockd.model import Outcome, RunnerKind, RunState, Source
 from tests.support.stores import (
     HOUR,
     MINUTE,
@@ -305,3 +305,11 @@ def test_ten_thousand_triggers_are_taken_over_and_left_alone(books: Books) -> No
     assert books.load(*triggers, now=NOON + SECOND).unchanged == 10_000
     (count,) = execute(books.url, "SELECT count(*) FROM clockd_jobs")
     assert count == (10_000,)
+
+
+def test_where_the_last_good_set_runs_is_on_record(books: Books) -> None:
+    assert books.store.triggers.runner() is None
+
+    for runner in (RunnerKind.LOCAL, RunnerKind.HEROKU, RunnerKind.LOCAL):
+        books.store.triggers.sync([], fence=books.fence, now=NOON, runner=runner)
+        assert books.store.triggers.runner() is runner

@@ -4,163 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from clockd import clock
 from clockd.errors import LaunchUnknown, StoreUnavailable
-from clockd.model import (
-    Attempt,
-    Cause,
-    Outcome,
-    Run,
-    RunnerKind,
-    RunState,
-    ScheduleKind,
-    StopCause,
-    Trigger,
-)
-from clockd.runner import Dyno, LogLine
-from clockd.store import AttemptPlan, LaunchedDyno, Store
-from clockd.watch import Watcher, WatchHooks, watcher
-from tests.support.scripted import BootClock, ScriptedRunner
+from clockd.model import Outcome, RunnerKind, RunState, StopCause
+from clockd.runner import LogLine
 from tests.support.waiting import wait_until
+from tests.support.watching import TRIGGER, World, line_an_hour_ago
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-TRIGGER = Trigger(
-    slug="nightly",
-    command="bin/nightly",
-    schedule_kind=ScheduleKind.CRON,
-    expression="0 3 * * *",
-    app="app",
-    timeout_s=600,
-)
-
-
-STEP_S = 5.0
-
-
-class World:
-    """A database, a platform, a clock, and a watcher over them."""
-
-    def __init__(self, url: str, boot: BootClock) -> None:
-        self.boot = boot
-        self.store = Store.open(url)
-        self.runner = ScriptedRunner()
-        self.relaunched: list[Attempt] = []
-        self.watchers: list[Watcher] = []
-        self.watcher = self.watch()
-
-    def watch(self) -> Watcher:
-        """Start another watcher, as a restarted process would."""
-        started = Watcher(
-            self.store,
-            {RunnerKind.HEROKU: self.runner},
-            host="here",
-            hooks=WatchHooks(relaunch=lambda _run, a: self.relaunched.append(a)),
-        )
-        started.start()
-        self.watchers.append(started)
-        self.watcher = started
-        return started
-
-    def restart(self) -> None:
-        """End the watcher and start another that adopts what is unfinished."""
-        self.watcher.stop(5)
-        self.watch().adopt()
-
-    def take(self, trigger: Trigger = TRIGGER) -> tuple[Run, Attempt]:
-        """Put a run in the line and take it out for launching."""
-        now = clock.now()
-        self.store.runs.request(
-            trigger, cause=Cause.MANUAL, by="test", now=now, owner="t"
-        )
-        taken = self.store.runs.take(now=now, limit=1, plan=self._plan, owner="t")
-        return taken.started[0]
-
-    def _plan(self, run: Run) -> AttemptPlan:
-        return AttemptPlan(
-            runner=RunnerKind.HEROKU,
-            app="app",
-            command=run.trigger.command,
-            process_type="clockd",
-            size=None,
-            time_to_live_s=run.trigger.timeout_s + 60,
-        )
-
-    def launch(self, trigger: Trigger = TRIGGER) -> tuple[Run, Dyno]:
-        """Launch a run whose answer arrives."""
-        run, attempt = self.take(trigger)
-        self.watcher.expect(attempt)
-        dyno = self.runner.start(trigger.command)
-        self.record(run, attempt, dyno)
-        return run, dyno
-
-    def record(self, run: Run, attempt: Attempt, dyno: Dyno) -> None:
-        """Do what the dispatcher does with an answer."""
-        now = clock.now()
-        self.watcher.launched(run, attempt, dyno, clock.boottime())
-        launched = LaunchedDyno(
-            attempt_id=attempt.id,
-            requested_at=attempt.requested_at,
-            dyno=dyno,
-            launched_at=now,
-        )
-        assert not self.store.attempts.launched([launched], now)
-        self.watcher.settle(attempt.id)
-
-    def lose_answer(self, trigger: Trigger = TRIGGER) -> tuple[Run, Attempt]:
-        """Launch a run whose answer is lost; whether a dyno started is open."""
-        run, attempt = self.take(trigger)
-        self.watcher.expect(attempt)
-        self.store.attempts.unknown(attempt.id, attempt.requested_at, "no answer")
-        self.watcher.unknown(run, attempt)
-        self.watcher.settle(attempt.id)
-        return run, attempt
-
-    def get(self, run: Run) -> Run:
-        return self.store.runs.get(run.id)
-
-    def finished(self, run: Run) -> Run:
-        """Wait for a run's end, letting time pass."""
-
-        def ended() -> bool:
-            return self.get(run).state is RunState.FINISHED
-
-        wait_until(ended, timeout=15, message=f"run {run.id} to finish")
-        return self.get(run)
-
-    def after(self, seconds: float, predicate: Any, message: str = "") -> None:
-        """Let time pass in steps until something is so."""
-        for _ in range(int(seconds / STEP_S)):
-            if predicate():
-                return
-            self.boot.advance(STEP_S)
-            self._come_round(clock.boottime())
-        wait_until(predicate, timeout=5, message=message)
-
-    def _come_round(self, instant: float) -> None:
-        """Wait until the watcher has had a turn at or after an instant."""
-        wait_until(lambda: self.watcher.beat >= instant, timeout=5)
-
-    def texts(self, run: Run) -> list[str]:
-        return [line.text for line in self.store.output.lines(run.id)]
-
-    def close(self) -> None:
-        for started in self.watchers:
-            started.stop(5)
-        self.store.close()
-
-
-@pytest.fixture
-def world(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(watcher, "TICK_S", 0.002)
-    world = World(sqlite_url, BootClock(monkeypatch))
-    yield world
-    world.close()
+    pass
 
 
 def test_a_run_ends_with_the_status_its_dyno_reports(world: World) -> None:
@@ -352,7 +208,7 @@ def test_a_lost_answer_whose_task_has_ended_is_found_in_the_lines(
 
 
 def test_a_launch_that_certainly_did_not_happen_is_sent_again(world: World) -> None:
-    world.runner.past = [_line_an_hour_ago()]
+    world.runner.past = [line_an_hour_ago()]
     run, attempt = world.lose_answer()
 
     world.after(120, lambda: bool(world.relaunched), "the launch to be sent again")
@@ -374,7 +230,7 @@ def test_nothing_is_sent_again_while_the_log_does_not_reach_back(world: World) -
 
 
 def test_a_platform_that_cannot_be_asked_decides_nothing(world: World) -> None:
-    world.runner.past = [_line_an_hour_ago()]
+    world.runner.past = [line_an_hour_ago()]
     world.runner.list_failure = LaunchUnknown("no answer either")
     run, _ = world.lose_answer()
 
@@ -389,7 +245,7 @@ def test_a_platform_that_cannot_be_asked_decides_nothing(world: World) -> None:
 def test_a_predecessors_launch_is_given_a_minute_before_it_is_sent_again(
     world: World,
 ) -> None:
-    world.runner.past = [_line_an_hour_ago()]
+    world.runner.past = [line_an_hour_ago()]
     run, attempt = world.take()
     world.store.runs.disown(run.id, "t", 0)
     world.restart()
@@ -402,7 +258,7 @@ def test_a_predecessors_launch_is_given_a_minute_before_it_is_sent_again(
 def test_a_cancelled_run_whose_launch_did_not_happen_is_not_sent_again(
     world: World,
 ) -> None:
-    world.runner.past = [_line_an_hour_ago()]
+    world.runner.past = [line_an_hour_ago()]
     run, _ = world.lose_answer()
     wait_until(lambda: world.watcher.active)
     world.watcher.cancel(run.id, StopCause.CANCEL)
@@ -443,9 +299,3 @@ def test_a_local_process_of_another_host_is_given_up_in_the_end(world: World) ->
     world.after(900, lambda: world.get(run).state is RunState.FINISHED)
 
     assert world.get(run).outcome is Outcome.LOST
-
-
-def _line_an_hour_ago() -> LogLine:
-    return LogLine(
-        at=clock.now() - timedelta(hours=1), source="app", dyno="web.1", text="GET /"
-    )

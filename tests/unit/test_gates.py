@@ -23,6 +23,7 @@ def test_launches_go_out_while_nothing_is_wrong() -> None:
         (Unavailable.CONNECTION, True),
         (Unavailable.RATE_LIMITED, True),
         (Unavailable.UNAUTHORIZED, True),
+        (Unavailable.FORBIDDEN, False),
         (Unavailable.CONFLICT, False),
         (Unavailable.OVER_LIMIT, False),
     ],
@@ -44,6 +45,14 @@ def test_waits_double_and_stay_within_a_minute() -> None:
         now += waits[-1]
 
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_refusals_of_launches_that_went_out_together_count_once() -> None:
+    gates = Gates()
+    waits = [refuse(gates, Unavailable.CONNECTION, now) for now in (0.0, 0.1, 0.2)]
+
+    assert waits == [1.0, 0.9, 0.8]
+    assert refuse(gates, Unavailable.CONNECTION, 1.0) == 2.0
 
 
 def test_the_platforms_own_word_counts_where_it_is_longer() -> None:

@@ -19,6 +19,7 @@ _Instant = sa.BigInteger
 def upgrade() -> None:
     """Make every table, and the one row of the lease."""
     _lease()
+    _config()
     _triggers()
     _jobs()
     _runs()
@@ -39,6 +40,15 @@ def _lease() -> None:
         sa.Column("beat_at", _Instant),
     )
     op.bulk_insert(lease, [{"id": 1, "fence": 0, "beat": 0}])
+
+
+def _config() -> None:
+    op.create_table(
+        "clockd_config",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("runner", sa.String(8), nullable=False),
+        sa.Column("loaded_at", _Instant, nullable=False),
+    )
 
 
 def _triggers() -> None:

@@ -1,0 +1,198 @@
+"""`clockd run-now`, with and without a running clock."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tests.support.clockd import Home
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def task(command: str, more: str = "") -> str:
+    """Return a trigger that fires only by hand."""
+    return f"\n  task:\n    command: {command}\n    cron: 0 0 1 1 *\n{more}"
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> None:
+    """Read what a process prints up to a line."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    pytest.fail(f"no {text!r}")
+
+
+@pytest.fixture(params=["alone", "with a clock"])
+def place(request: pytest.FixtureRequest, home: Home) -> Home:
+    """Give a folder, without a clock and with one."""
+    if request.param == "with a clock":
+        home.write(task("exit 0"))
+        home.start()
+    return home
+
+
+def write(home: Home, text: str) -> None:
+    """Write the file, and let the clock take it over if there is one."""
+    home.write(text)
+    for clock in home.clocks:
+        clock.wait_for("trigger.changed", trigger="task")
+
+
+def test_it_streams_the_output_and_exits_with_the_status(place: Home) -> None:
+    write(place, task("echo one; echo two >&2; exit 7"))
+
+    done = place.run("run-now", "task")
+
+    assert done.returncode == 7
+    assert done.stdout.splitlines() == ["one", "two"]
+    assert "failed: exit status 7" in done.stderr
+    run = place.runs("task")[-1]
+    assert (run["cause"], run["outcome"], run["exit_status"]) == ("manual", "failed", 7)
+    assert (run["fire_time"], run["lag_s"]) == (None, None)
+
+
+def test_success_is_0(place: Home) -> None:
+    write(place, task("echo fine"))
+
+    done = place.run("run-now", "task")
+
+    assert (done.returncode, done.stdout) == (0, "fine\n")
+
+
+def test_a_timeout_is_124(place: Home) -> None:
+    write(place, task("sleep 60", "    timeout: 1s\n"))
+
+    done = place.run("run-now", "task")
+
+    assert done.returncode == 124
+    assert "timed_out: stopped at its timeout" in done.stderr
+
+
+def test_not_started_is_125(place: Home) -> None:
+    write(place, task("sleep 30"))
+    first = place.begin("run-now", "task")
+    wait_until(lambda: place.runs("task", state="running"))
+
+    done = place.run("run-now", "task")
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=20)
+
+    assert done.returncode == 125
+    assert "skipped: overlap" in done.stderr
+
+
+def test_interrupted_is_130_and_the_run_goes_on(place: Home) -> None:
+    write(place, task("echo begun; sleep 4; exit 7"))
+    process = place.begin("run-now", "task")
+    read_until(process, "begun")
+
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert "goes on" in told
+    if not place.clocks:
+        assert place.runs("task")[0]["state"] == "running"
+        place.start()
+    run = place.wait_for_run("task", state="finished")
+    assert (run["outcome"], run["exit_status"]) == ("failed", 7)
+
+
+def test_retries_are_made_and_the_last_status_counts(place: Home) -> None:
+    write(
+        place,
+        task(
+            'echo "attempt $CLOCKD_ATTEMPT"; exit $((4 - CLOCKD_ATTEMPT))',
+            "    retries: 2\n    retry_delay: 1s\n",
+        ),
+    )
+
+    done = place.run("run-now", "task")
+
+    assert done.stdout.splitlines() == ["attempt 1", "attempt 2", "attempt 3"]
+    assert done.returncode == 1
+    run = place.runs("task")[-1]
+    assert [attempt["exit_status"] for attempt in run["attempts"]] == [3, 2, 1]
+
+
+def test_it_can_be_cancelled_from_elsewhere(place: Home) -> None:
+    write(place, task("echo begun; sleep 60"))
+    process = place.begin("run-now", "task")
+    read_until(process, "begun")
+    run = place.runs("task")[-1]["run_id"]
+
+    assert place.run("runs", "cancel", str(run)).returncode == 0
+    _, told = process.communicate(timeout=30)
+
+    assert process.returncode == 143
+    assert "cancelled" in told
+    assert place.runs("task")[-1]["outcome"] == "cancelled"
+
+
+def test_detached_it_returns_at_once_and_the_run_goes_on(place: Home) -> None:
+    write(place, task("sleep 2; exit 7"))
+
+    done = place.run("run-now", "task", "--detach")
+
+    assert done.returncode == 0
+    assert place.runs("task")[-1]["outcome"] is None
+    if not place.clocks:
+        place.start()
+    run = place.wait_for_run("task", state="finished")
+    assert (run["exit_status"], len(run["attempts"])) == (7, 1)
+
+
+def test_an_owner_that_was_killed_leaves_its_run_to_the_clock(home: Home) -> None:
+    home.write(task("echo begun; sleep 3; exit 7"))
+    process = home.begin("run-now", "task")
+    read_until(process, "begun")
+    process.kill()
+    process.communicate()
+
+    with home.clock():
+        run = home.wait_for_run("task", 40, state="finished")
+
+    assert (run["exit_status"], len(run["attempts"])) == (7, 1)
+
+
+@pytest.mark.parametrize("options", [[], ["--detach"]], ids=["followed", "detached"])
+def test_a_clock_that_was_killed_is_not_waited_for(
+    home: Home, options: list[str]
+) -> None:
+    home.write(task("echo done"))
+    home.start().kill()
+
+    done = home.run("run-now", "task", *options)
+
+    assert done.returncode == 0, done.stderr
+    run = home.wait_for_run("task", launched_at=home.runs("task")[0]["launched_at"])
+    assert run["launched_at"] is not None
+    if not options:
+        assert (done.stdout, run["outcome"]) == ("done\n", "succeeded")
+
+
+def test_an_unknown_trigger_is_told_with_the_nearest(place: Home) -> None:
+    write(place, task("echo done"))
+
+    done = place.run("run-now", "tsak")
+
+    assert done.returncode == 1
+    assert "there is no trigger 'tsak'" in done.stderr
+    assert "did you mean task?" in done.stderr
+
+
+def test_a_bad_file_is_told_where_no_clock_knows_better(home: Home) -> None:
+    home.write("\n  task:\n    cron: 0 0 1 1 *\n")
+
+    done = home.run("run-now", "task")
+
+    assert done.returncode == 1
+    assert "triggers.yaml:5:3: error[missing-key]" in done.stderr

@@ -1,0 +1,23 @@
+"""What several integration tests stand on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clockd.watch import watcher
+from tests.support.scripted import BootClock
+from tests.support.watching import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def world(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Give a watcher whose platform and time obey the test."""
+    monkeypatch.setattr(watcher, "TICK_S", 0.002)
+    world = World(sqlite_url, BootClock(monkeypatch))
+    yield world
+    world.close()
