@@ -13,24 +13,19 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from clockd import clock, events, policy
-from clockd.errors import (
-    LaunchRejected,
-    LaunchUnknown,
-    LeaseLost,
-    RunnerUnavailable,
-    StoreUnavailable,
-)
+from clockd import clock, events
+from clockd.errors import LeaseLost, StoreUnavailable
 from clockd.gates import Gates
-from clockd.launch import THREADS, Launcher, Result
-from clockd.model import Hold, Outcome, RunState, StopCause
-from clockd.runner import Unavailable
-from clockd.store import LaunchedDyno, NotNow
+from clockd.launch import THREADS
+from clockd.model import REPLACED_BY, Outcome, StopCause
+from clockd.results import Results, about
+from clockd.store import NotNow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from clockd.launch import Launcher, Result
     from clockd.model import Attempt, Run
     from clockd.store import AttemptPlan, Store, Taken
     from clockd.watch import Watcher
@@ -39,8 +34,6 @@ if TYPE_CHECKING:
 POLL_S = 1.0
 #: Requests that are out when a stop comes have this long to be answered.
 DRAIN_S = 3.0
-#: Who asks for a stop that makes room for a later run.
-REPLACED_BY = "clockd: replaced by run "
 
 log = structlog.get_logger()
 
@@ -89,9 +82,9 @@ class Dispatcher:
         self._authority = authority
         self._on_lost = on_lost
         self._gates = Gates()
-        self._results: list[Result] = []
-        self._results_lock = threading.Lock()
+        self._results = Results(store, watcher, self._gates)
         self._out = 0
+        self._out_lock = threading.Lock()
         self._due_hint = False
         self._room_made: set[str] = set()
         self._poll_at = 0.0
@@ -128,7 +121,7 @@ class Dispatcher:
 
     def relaunch(self, run: Run, attempt: Attempt) -> None:
         """Send an attempt again that certainly was not created."""
-        log.info(events.RUN_LAUNCHING, **_about(run, attempt), again=True)
+        log.info(events.RUN_LAUNCHING, **about(run, attempt), again=True)
         self._submit(run, attempt)
 
     # -- the thread ------------------------------------------------------------
@@ -155,7 +148,7 @@ class Dispatcher:
         deadline = clock.boottime() + DRAIN_S
         while clock.boottime() < deadline:
             try:
-                self._record()
+                self._results.record()
             except StoreUnavailable as error:
                 self._tell_failing(error)
                 return
@@ -175,7 +168,8 @@ class Dispatcher:
 
     def _turn(self) -> None:
         self.beat = clock.boottime()
-        self._record()
+        if self._results.record():
+            self._due_hint = True
         self._use_room()
         if self.beat >= self._poll_at:
             self._poll()
@@ -209,7 +203,7 @@ class Dispatcher:
             owner=self._authority.owner,
         )
         for run, attempt in taken.started:
-            log.debug(events.RUN_LAUNCHING, **_about(run, attempt))
+            log.debug(events.RUN_LAUNCHING, **about(run, attempt))
             self._submit(run, attempt)
         for run in taken.blocked:
             self._gates.release(run.trigger.app)
@@ -231,154 +225,18 @@ class Dispatcher:
 
     def _submit(self, run: Run, attempt: Attempt) -> None:
         self._watcher.expect(attempt)
-        with self._results_lock:
+        with self._out_lock:
             self._out += 1
         self._launcher.submit(
             run, attempt, guard=self._authority.check, done=self._done
         )
 
     def _done(self, result: Result) -> None:
-        """Take a result from a pool thread; a dyno is followed before it is written."""
-        if result.dyno is not None:
-            self._watcher.launched(
-                result.run, result.attempt, result.dyno, result.sent_at
-            )
-        with self._results_lock:
-            self._results.append(result)
+        """Take a result from a pool thread."""
+        self._results.add(result)
+        with self._out_lock:
             self._out -= 1
         self._wake.set()
-
-    # -- results ---------------------------------------------------------------
-
-    def _record(self) -> None:
-        """Write what came of launches; what cannot be written now is tried again."""
-        with self._results_lock:
-            results = list(self._results)
-        if not results:
-            return
-        self._due_hint = True
-        try:
-            self._record_all(results)
-        except StoreUnavailable:
-            raise
-        except Exception:
-            log.exception(events.THREAD_FAILED, thread="dispatcher")
-            for result in results:
-                self._forget(result)
-
-    def _record_all(self, results: list[Result]) -> None:
-        """Write results; an attempt that is forgotten here is looked for later."""
-        self._record_launched([r for r in results if r.dyno is not None])
-        for result in results:
-            if result.dyno is None:
-                self._record_failure(result)
-                self._forget(result)
-
-    def _record_launched(self, results: list[Result]) -> None:
-        if not results:
-            return
-        refused = self._store.attempts.launched(
-            [
-                LaunchedDyno(
-                    attempt_id=result.attempt.id,
-                    requested_at=result.attempt.requested_at,
-                    dyno=result.dyno,
-                    launched_at=result.launched_at or result.attempt.requested_at,
-                )
-                for result in results
-                if result.dyno is not None
-            ],
-            clock.now(),
-        )
-        for result in results:
-            self._report_success(result)
-            if result.attempt.id in refused and result.dyno is not None:
-                self._watcher.orphan(result.attempt, result.dyno)
-            else:
-                _log_launched(result)
-            self._forget(result)
-
-    def _report_success(self, result: Result) -> None:
-        over = self._gates.report(result.run.trigger.app, clock.boottime())
-        for kind in over:
-            log.info(
-                events.PLATFORM_RECOVERED, app=result.run.trigger.app, reason=kind.value
-            )
-
-    def _record_failure(self, result: Result) -> None:
-        error, attempt = result.error, result.attempt
-        app = result.run.trigger.app
-        if isinstance(error, RunnerUnavailable):
-            self._put_back(result, error)
-            return
-        if isinstance(error, LeaseLost):
-            self._gates.release(app)
-            self._requeue(result, clock.now(), None, error.message)
-            return
-        self._gates.report(app, clock.boottime())
-        assert error is not None  # noqa: S101 – a result has a dyno or an error
-        if isinstance(error, LaunchUnknown):
-            self._store.attempts.unknown(
-                attempt.id, attempt.requested_at, error.message
-            )
-            self._watcher.unknown(result.run, attempt)
-        else:
-            self._fail(result, error)
-
-    def _fail(self, result: Result, error: LaunchRejected | Exception) -> None:
-        reason = str(error)
-        run = self._store.attempts.finish(
-            result.attempt.id,
-            outcome=Outcome.LAUNCH_FAILED,
-            exit_status=None,
-            reason=reason,
-            now=clock.now(),
-        )
-        if run is None:
-            return
-        log.error(
-            events.RUN_FINISHED
-            if run.state is RunState.FINISHED
-            else events.RUN_RETRIED,
-            **_about(result.run, result.attempt),
-            outcome=Outcome.LAUNCH_FAILED.value,
-            reason=reason,
-            hint=getattr(error, "hint", None),
-        )
-
-    def _put_back(self, result: Result, error: RunnerUnavailable) -> None:
-        closed = self._gates.refuse(
-            result.run.trigger.app,
-            Unavailable(error.kind),
-            now=clock.boottime(),
-            retry_after_s=error.retry_after_s,
-        )
-        not_before = clock.now() + timedelta(seconds=closed.wait_s)
-        self._requeue(result, not_before, closed.hold, error.message)
-
-    def _requeue(
-        self, result: Result, not_before: datetime, hold: Hold | None, reason: str
-    ) -> None:
-        attempt = result.attempt
-        self._store.attempts.requeue(
-            attempt.id,
-            attempt.requested_at,
-            not_before=not_before,
-            hold=hold,
-            reason=reason,
-        )
-        log.warning(
-            events.RUN_HELD,
-            **_about(result.run, attempt),
-            reason=reason,
-            until=not_before,
-        )
-
-    def _forget(self, result: Result) -> None:
-        self._watcher.settle(result.attempt.id)
-        with self._results_lock:
-            if result in self._results:
-                self._results.remove(result)
 
     def _use_room(self) -> None:
         """Let a run in line try its luck where one of its app's dynos has ended."""
@@ -395,12 +253,12 @@ class Dispatcher:
                 events.RUN_MISSED
                 if run.outcome is Outcome.MISSED
                 else events.RUN_SKIPPED,
-                **_about(run),
+                **about(run),
                 outcome=run.outcome.value if run.outcome else None,
                 reason=run.reason,
             )
         for run, reason in taken.waiting:
-            log.info(events.RUN_HELD, **_about(run), reason=reason)
+            log.info(events.RUN_HELD, **about(run), reason=reason)
 
     def _tell_failing(self, error: StoreUnavailable) -> None:
         if not self._failing:
@@ -411,27 +269,3 @@ class Dispatcher:
         if self._failing:
             log.info(events.STORE_RECOVERED)
         self._failing = False
-
-
-def _about(run: Run, attempt: Attempt | None = None) -> dict[str, object]:
-    about: dict[str, object] = {
-        "trigger": run.trigger.slug,
-        "run_id": run.id,
-        "fire_time": run.fire_time,
-    }
-    if attempt is not None:
-        about["attempt"] = attempt.number
-    return about
-
-
-def _log_launched(result: Result) -> None:
-    dyno = result.dyno
-    assert dyno is not None  # noqa: S101 – launched
-    level = log.warning if dyno.warning else log.info
-    level(
-        events.RUN_LAUNCHED,
-        **_about(result.run, result.attempt),
-        dyno=dyno.name,
-        lag_s=policy.lag_s(result.run, result.launched_at or clock.now()),
-        **({"warning": dyno.warning} if dyno.warning else {}),
-    )

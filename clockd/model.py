@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,6 +89,9 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"  #: never started, on purpose
     MISSED = "missed"  #: never started, because it was too late
 
+
+#: Who asks for the stop of a run that makes room for a later one; its id follows.
+REPLACED_BY: Final = "clockd: replaced by run "
 
 #: Outcomes of runs that never started.
 NEVER_STARTED = frozenset({Outcome.SKIPPED, Outcome.MISSED})

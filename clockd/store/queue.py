@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from clockd import policy
-from clockd.model import Hold, Outcome, RunState
+from clockd.model import REPLACED_BY, Hold, Outcome, RunState
 from clockd.policy import Drop, Situation, Wait
 from clockd.store import line, rows, situations
 from clockd.store.statements import AnyRow, Values, update_each
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 #: A run that waits for another is looked at this often, beside being woken.
 HELD = timedelta(seconds=30)
-#: Who asks for a stop that makes room for a later run.
-REPLACED_BY = "clockd: replaced by run "
 
 _PAGE = 64
 _LARGEST_PAGE = 2048

@@ -11,7 +11,7 @@ import structlog
 
 from clockd import clock, events
 from clockd.errors import StoreUnavailable
-from clockd.model import Output, OutputLine
+from clockd.model import Outcome, Output, OutputLine, RunState
 from clockd.store import OutputRow
 
 if TYPE_CHECKING:
@@ -119,3 +119,21 @@ class Recorder:
         if self._failing:
             log.info(events.STORE_RECOVERED)
         self._failing = False
+
+
+def tell_end(track: Track, run: Run) -> None:
+    """Write the line that sums an attempt, or the whole run, up."""
+    verdict = track.conclude()
+    finished = run.state is RunState.FINISHED
+    level = log.info if verdict.outcome is Outcome.SUCCEEDED else log.warning
+    level(
+        events.RUN_FINISHED if finished else events.RUN_RETRIED,
+        **track.about(),
+        dyno=track.dyno.name if track.dyno else None,
+        lag_s=run.lag_s,
+        outcome=verdict.outcome.value,
+        exit_status=verdict.exit_status,
+        reason=verdict.reason,
+        duration_s=round(clock.boottime() - track.began, 3),
+        next_attempt_at=None if finished else run.not_before,
+    )

@@ -21,7 +21,7 @@ from clockd.watch import adoption
 from clockd.watch.evidence import Verdict
 from clockd.watch.presence import Presence
 from clockd.watch.questions import Questions
-from clockd.watch.recorder import Recorder
+from clockd.watch.recorder import Recorder, tell_end
 from clockd.watch.seek import Seeker, SeekHooks
 from clockd.watch.stops import Stops
 from clockd.watch.streams import StreamKey, Streams
@@ -384,7 +384,7 @@ class Watcher:
         if track.dyno is not None and not track.foreign:
             self._runners[track.attempt.runner].forget(track.dyno)
         if run is not None:
-            _log_end(track, run)
+            tell_end(track, run)
             self._hooks.ended(run)
 
     def _drop(self, track: Track) -> None:
@@ -394,21 +394,3 @@ class Watcher:
 def _age_s(attempt: Attempt) -> float:
     began = attempt.launched_at or attempt.requested_at
     return (clock.now() - began).total_seconds()
-
-
-def _log_end(track: Track, run: Run) -> None:
-    """Write the line that sums an attempt, or the whole run, up."""
-    verdict = track.conclude()
-    finished = run.state is RunState.FINISHED
-    level = log.info if verdict.outcome is Outcome.SUCCEEDED else log.warning
-    level(
-        events.RUN_FINISHED if finished else events.RUN_RETRIED,
-        **track.about(),
-        dyno=track.dyno.name if track.dyno else None,
-        lag_s=run.lag_s,
-        outcome=verdict.outcome.value,
-        exit_status=verdict.exit_status,
-        reason=verdict.reason,
-        duration_s=round(clock.boottime() - track.began, 3),
-        next_attempt_at=None if finished else run.not_before,
-    )
