@@ -180,27 +180,33 @@ class HerokuRunner:
 
     # -- what doctor asks ------------------------------------------------------
 
-    def checks(
+    def account_checks(self) -> list[Check]:
+        """Find out what holds for every app: the key, our clock, the requests left.
+
+        Where the first one fails the key is no good, and no app is worth asking about.
+        """
+        return checks.check_account(self._ask_for_check)
+
+    def app_checks(
         self, app: str, *, process_type: str = "clockd", known: Collection[str] = ()
     ) -> list[Check]:
-        """Find out whether clockd can work with this key and app.
+        """Find out whether clockd can work with this app.
 
         Args:
             app: The app.
             process_type: The process type of clockd's dynos; may hold `{trigger}`.
             known: Ids of the dynos that clockd has on record.
         """
-
-        def ask(call: str, *path: str, accept: str | None = None) -> Reply:
-            return self._ask(call, "GET", *map(_quote, path), accept=accept)
-
-        return checks.check_all(
-            ask,
+        return checks.check_one_app(
+            self._ask_for_check,
             lambda: self.dynos(app),
             app,
             process_type=process_type,
             known=known,
         )
+
+    def _ask_for_check(self, call: str, *path: str, accept: str | None = None) -> Reply:
+        return self._ask(call, "GET", *map(_quote, path), accept=accept)
 
     # -- requests --------------------------------------------------------------
 

@@ -28,7 +28,8 @@ class Unavailable(StrEnum):
     RATE_LIMITED = "rate_limited"  #: 429
     CONFLICT = "conflict"  #: 409, the app's release is not ready
     OVER_LIMIT = "over_limit"  #: 422 cannot_run_above_limit: wait in line
-    UNAUTHORIZED = "unauthorized"  #: 401 or 403: wrong for every trigger
+    UNAUTHORIZED = "unauthorized"  #: 401: wrong for every trigger
+    FORBIDDEN = "forbidden"  #: 403: this app only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,16 +31,14 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 _KINDS = {
     401: Unavailable.UNAUTHORIZED,
-    403: Unavailable.UNAUTHORIZED,
+    403: Unavailable.FORBIDDEN,
     429: Unavailable.RATE_LIMITED,
 }
-_KEY_HINT = (
-    "check that HEROKU_API_KEY is valid and may manage the app; "
-    "`heroku authorizations:create` makes a new one"
-)
 _HINTS = {
-    401: _KEY_HINT,
-    403: _KEY_HINT,
+    401: "check that HEROKU_API_KEY is valid; "
+    "`heroku authorizations:create` makes a new one",
+    403: "the API key is valid, but its account or scope may not do this with the app: "
+    "see `heroku access --app APP`",
     404: "check `app` in triggers.yaml, and that the API key's account may see the app",
     402: "the account has a billing matter to settle on dashboard.heroku.com",
     409: "the app may have no release yet, or one is just being made",

@@ -60,7 +60,18 @@ def failed(name: str, message: str, hint: str | None, **data: object) -> Check:
     return Check(name=name, ok=False, message=message, hint=hint, data=data)
 
 
-def check_all(
+def check_account(ask: Ask) -> list[Check]:
+    """Check what holds for every app: the key, our clock, the requests left.
+
+    A key that is not accepted is all there is to say.
+    """
+    key = check_key(ask)
+    if not key.ok:
+        return [key]
+    return [key, check_clock(ask), check_rate_limit(ask)]
+
+
+def check_one_app(
     ask: Ask,
     list_dynos: Callable[[], Sequence[Dyno]],
     app: str,
@@ -68,7 +79,7 @@ def check_all(
     process_type: str,
     known: Collection[str],
 ) -> list[Check]:
-    """Make every check; those that cannot work without an earlier one are left out.
+    """Check an app; what cannot work without an earlier check is left out.
 
     Args:
         ask: Sends a request.
@@ -77,10 +88,7 @@ def check_all(
         process_type: That of clockd's dynos; may hold `{trigger}`.
         known: Ids of the dynos that clockd has on record.
     """
-    key = check_key(ask)
-    if not key.ok:
-        return [key]
-    found = [key, check_clock(ask), check_rate_limit(ask), *check_app(ask, app)]
+    found = list(check_app(ask, app))
     if all(check.ok for check in found):
         found.append(
             check_strangers(list_dynos, app, process_type=process_type, known=known)
@@ -155,11 +163,13 @@ def check_app(ask: Ask, app: str) -> Iterator[Check]:
     """Check an app: that it is there, its generation, its tier and its logs."""
     reply = ask("app", "apps", app, accept=_SDK)
     if not isinstance(reply, Answer) or not reply.ok:
-        yield _not_asked("heroku-app", reply, f"the app {app} could not be looked at")
+        what = f"the app {app} could not be looked at"
+        yield _not_asked("heroku-app", reply, what, app=app)
         return
     found = _mapping(reply.json())
     if not found:
-        yield _not_asked("heroku-app", reply, f"nothing was told of the app {app}")
+        what = f"nothing was told of the app {app}"
+        yield _not_asked("heroku-app", reply, what, app=app)
         return
     yield passed("heroku-app", f"the app {found.get('name') or app} is there", app=app)
     yield _check_generation(found, app)
@@ -263,9 +273,9 @@ def check_strangers(
     )
 
 
-def _not_asked(name: str, reply: Reply, what: str) -> Check:
+def _not_asked(name: str, reply: Reply, what: str, **data: object) -> Check:
     error = unavailable(reply, what)
-    return failed(name, error.message, error.hint)
+    return failed(name, error.message, error.hint, **data)
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -134,6 +134,9 @@ class ByteStream:
         self._response = exchange.response
         self._socket = exchange.socket
         self.content_type = self._response.headers.get("Content-Type", "")
+        raw = self._response.raw
+        #: Whether the end of the stream can be told from a cut.
+        self.framed = bool(raw.chunked) or raw.length_remaining is not None
         if endless:
             self._socket.settimeout(None)
 
@@ -220,8 +223,11 @@ def read_to_end(stream: ByteStream, what: str) -> Iterator[bytes]:
         except OSError as error:
             why = str(error)
             break
-        if not block:
+        if not block and stream.framed:
             return
+        if not block:
+            why = "nothing tells its end from a cut"
+            break
         size += len(block)
         yield block
     raise RunnerUnavailable(f"{what}: {why}", kind=Unavailable.CONNECTION)

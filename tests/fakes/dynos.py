@@ -12,28 +12,29 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import IO, Any
 
-DEFAULT_SIZES = (
-    "Eco", "Basic", "Standard-1X", "Standard-2X",
-    "Performance-M", "Performance-L", "Private-S", "Shield-S",
+from tests.fakes.logs import AppLog
+
+_PRODUCTION = (
+    "Standard-1X", "Standard-2X", "Performance-M", "Performance-L",
+    "Performance-L-RAM", "Performance-XL", "Performance-2XL",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class LogEntry:
-    """A line as the log keeps it; `number` is the order of delivery."""
-
-    number: int
-    at: datetime
-    source: str
-    process: str
-    text: str
-
-    def __str__(self) -> str:
-        stamp = self.at.strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
-        return f"{stamp} {self.source}[{self.process}]: {self.text}"
+_PRIVATE = ("Private-S", "Private-M", "Private-L")
+_SHIELD = ("Shield-S", "Shield-M", "Shield-L")
+#: Per tier: the sizes a one-off dyno may have (the first is the default), and how many
+#: may run at once.
+TIERS = {
+    "eco": (("Eco",), 1),
+    "basic": (("Basic",), 50),
+    "production": (_PRODUCTION, 50),
+    "private": (_PRIVATE, 5),
+    "shield": (_SHIELD, 5),
+}
+ALL_SIZES = tuple(size for sizes, _ in TIERS.values() for size in sizes)
+_PERFORMANCE_LIMIT = 5
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 @dataclass(eq=False)
@@ -50,11 +51,28 @@ class FakeDyno:
     requested_size: str | None
     time_to_live: int | None
     created_at: datetime
+    created_mono: float = field(default_factory=time.monotonic)
     state: str = "starting"
     ended_at: datetime | None = None
+    gone_at_mono: float | None = None
     exit_status: int | None = None
     stopped_by: str | None = None
+    unheard: bool = False  #: the log tells nothing of its end
     process: subprocess.Popen[bytes] | None = None
+    timers: list[threading.Timer] = field(default_factory=list)
+
+    def later(self, delay_s: float, work: Any) -> None:
+        """Do something after a while, unless the dyno has ended before."""
+        timer = threading.Timer(delay_s, work, (self,))
+        timer.daemon = True
+        self.timers.append(timer)
+        timer.start()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes."""
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
 
     def to_json(self, app: FakeApp) -> dict[str, Any]:
         """Return what the Platform API shows."""
@@ -67,7 +85,7 @@ class FakeDyno:
             "name": self.name,
             "release": {"id": app.release_id, "version": 42},
             "app": {"name": app.name, "id": app.id},
-            "size": self.size,
+            "size": self.size.replace("Shield", "Private"),
             "state": self.state,
             "type": self.type,
             "updated_at": stamp,
@@ -81,6 +99,7 @@ class FakeDyno:
             "type": self.type,
             "command": self.command,
             "env": self.env,
+            "size": self.size,
             "requested_size": self.requested_size,
             "time_to_live": self.time_to_live,
             "started_at": self.created_at.timestamp(),
@@ -91,54 +110,81 @@ class FakeDyno:
 
 
 @dataclass(eq=False)
-class FakeApp:
-    """An app: its dynos, its log, and how it behaves."""
+class FakeApp(AppLog):
+    """An app: its dynos, its log, and how it behaves.
+
+    Args:
+        shows_expanded: Whether `command` shows the Procfile's text for a process type.
+        boot_s: How long a dyno is `starting` before its process runs.
+        skips_up: Whether dynos go from `starting` to `complete`, as fast ones do.
+        stop_grace_s: Seconds between SIGTERM and SIGKILL.
+        list_lag_s: How long a new dyno is missing in the list, and unknown by name.
+        lingers_s: How long an ended dyno is still listed.
+        gone_at_stop: Whether a stopped dyno leaves the list before it has ended.
+        ignores_stops: Whether stops are answered well and not carried out.
+        recycles: How many dyno names there are; None for no end of them.
+    """
 
     name: str
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     release_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    tier: str = "production"
+    generation: str = "cedar"
+    space: dict[str, Any] | None = None
     default_size: str = "Standard-1X"
-    sizes: tuple[str, ...] = DEFAULT_SIZES
+    sizes: tuple[str, ...] = _PRODUCTION
     limit: int = 50
     procfile: dict[str, str] = field(default_factory=dict)
     config_vars: dict[str, str] = field(default_factory=dict)
     shows_expanded: bool = True
+    boot_s: float = 0.0
+    skips_up: bool = False
     stop_grace_s: float = 30.0
     list_lag_s: float = 0.0
+    lingers_s: float = 0.0
+    gone_at_stop: bool = False
     ignores_stops: bool = False
-    drops: re.Pattern[str] | None = None  #: lines that never reach the log
-    delays: re.Pattern[str] | None = None  #: lines delivered after the next one
-    numbers: Any = field(default_factory=lambda: itertools.count(1001))
-    dynos: list[FakeDyno] = field(default_factory=list)
-    journal: list[FakeDyno] = field(default_factory=list)
-    log: list[LogEntry] = field(default_factory=list)
-    changed: threading.Condition = field(default_factory=threading.Condition)
-    _held: list[tuple[datetime, str, str, str]] = field(default_factory=list)
+    recycles: int | None = None
+    closed: bool = False
+    numbers: Any = field(default_factory=lambda: itertools.count(0))
+    dynos: list[FakeDyno] = field(default_factory=list)  #: that run
+    journal: list[FakeDyno] = field(default_factory=list)  #: that ever ran
 
-    # -- the log ---------------------------------------------------------------
+    def become(self, tier: str) -> None:
+        """Take on a tier's sizes and limit."""
+        self.tier = tier
+        self.sizes, self.limit = TIERS[tier]
+        self.default_size = self.sizes[0]
 
-    def say(
-        self, source: str, process: str, text: str, at: datetime | None = None
-    ) -> None:
-        """Write a line to the log."""
-        entry = (at or datetime.now(UTC), source, process, text)
-        with self.changed:
-            if self.drops is not None and self.drops.search(text):
-                return
-            if self.delays is not None and self.delays.search(text):
-                self._held.append(entry)
-                return
-            for each in [entry, *self._held]:
-                self.log.append(LogEntry(len(self.log), *each))
-            self._held.clear()
-            self.changed.notify_all()
+    def size_named(self, name: str | None) -> str | None:
+        """Return the size that a request means, None where the app may not have it."""
+        if name is None:
+            return self.default_size
+        return next((s for s in self.sizes if s.lower() == name.lower()), None)
 
-    # -- life of a dyno --------------------------------------------------------
+    def limit_for(self, size: str) -> int | None:
+        """Return the limit that one more dyno of `size` would go beyond."""
+        performance = size.startswith("Performance")
+        limit = min(_PERFORMANCE_LIMIT, self.limit) if performance else self.limit
+        same = [
+            d for d in self.dynos if d.size.startswith("Performance") is performance
+        ]
+        return limit if len(same) >= limit else None
+
+    # -- commands --------------------------------------------------------------
 
     def expand(self, command: str) -> str:
         """Return a command with its Procfile process type replaced."""
         word, blank, rest = command.partition(" ")
         return f"{self.procfile.get(word, word)}{blank}{rest}"
+
+    def expand_config(self, command: str) -> str:
+        """Return a command as the log shows it: with the values of config vars."""
+        return _VARIABLE.sub(
+            lambda found: self.config_vars.get(found[1] or found[2], found[0]), command
+        )
+
+    # -- life of a dyno --------------------------------------------------------
 
     def start(
         self,
@@ -150,107 +196,168 @@ class FakeApp:
         time_to_live: int | None = None,
     ) -> FakeDyno:
         """Start a dyno as the platform would."""
-        expanded = self.expand(command)
-        dyno = FakeDyno(
-            id=str(uuid.uuid4()),
-            name=f"{type_}.{next(self.numbers)}",
-            type=type_,
-            command=command,
-            shown=expanded if self.shows_expanded else command,
-            env=env or {},
-            size=next(
-                (s for s in self.sizes if s.lower() == (size or "").lower()),
-                self.default_size,
-            ),
-            requested_size=size,
-            time_to_live=time_to_live,
-            created_at=datetime.now(UTC),
-        )
-        self.say("app", "api", f"Starting process with command `{command}` by user me")
-        self.say("heroku", dyno.name, f"Starting process with command `{expanded}`")
-        dyno.process = subprocess.Popen(
-            ["/bin/sh", "-c", expanded],
+        with self.changed:
+            dyno = FakeDyno(
+                id=str(uuid.uuid4()),
+                name=self._free_name(type_),
+                type=type_,
+                command=command,
+                shown=self.expand(command) if self.shows_expanded else command,
+                env=env or {},
+                size=self.size_named(size) or self.default_size,
+                requested_size=size,
+                time_to_live=time_to_live,
+                created_at=self.now(),
+            )
+            self.dynos.append(dyno)
+            self.journal.append(dyno)
+        by = f"Starting process with command `{command}` by user me@example.com"
+        self.say("app", "api", by)
+        if time_to_live is not None:
+            dyno.later(time_to_live, self.expire)
+        if self.boot_s:
+            dyno.later(self.boot_s, self._boot)
+        else:
+            self._boot(dyno)
+        return dyno
+
+    def _free_name(self, type_: str) -> str:
+        used = {dyno.name for dyno in self.dynos}
+        for number in self.numbers:
+            name = f"{type_}.{1001 + number % (self.recycles or 9000)}"
+            if name not in used:
+                return name
+        raise AssertionError("numbers have no end")
+
+    def _boot(self, dyno: FakeDyno) -> None:
+        command = self.expand(dyno.command)
+        with self.changed:
+            if dyno.stopped_by is None and not self.closed:
+                shown = self.expand_config(command)
+                text = f"Starting process with command `{shown}`"
+                self.say("heroku", dyno.name, text)
+                dyno.process = self._spawn(dyno, command)
+        if dyno.process is None:
+            self._end(dyno, 143)
+        else:
+            threading.Thread(target=self._follow, args=(dyno,), daemon=True).start()
+
+    def _spawn(self, dyno: FakeDyno, command: str) -> subprocess.Popen[bytes]:
+        environ = {"PATH": os.environ["PATH"], "DYNO": dyno.name}
+        return subprocess.Popen(
+            ["/bin/sh", "-c", command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={
-                "PATH": os.environ["PATH"],
-                "DYNO": dyno.name,
-                **self.config_vars,
-                **dyno.env,
-            },
+            env={**environ, **self.config_vars, **dyno.env},
         )
-        with self.changed:
-            self.dynos.append(dyno)
-            self.journal.append(dyno)
-        threading.Thread(target=self._follow, args=(dyno,), daemon=True).start()
-        if time_to_live is not None:
-            timer = threading.Timer(time_to_live, self._expire, (dyno,))
-            timer.daemon = True
-            timer.start()
-        return dyno
 
     def _follow(self, dyno: FakeDyno) -> None:
         process = dyno.process
         assert process is not None
         assert process.stdout is not None
-        dyno.state = "up"
-        self.say("heroku", dyno.name, "State changed from starting to up")
-        with process.stdout as stdout:
-            for line in stdout:
-                text = line.decode("utf-8", errors="replace").rstrip("\n")
-                for start in range(0, max(len(text), 1), 10_000):
-                    self.say("app", dyno.name, text[start : start + 10_000])
+        with self.changed:
+            if not self.skips_up and dyno.state == "starting":
+                self.say("heroku", dyno.name, "State changed from starting to up")
+                dyno.state = "up"
+        reader = threading.Thread(
+            target=self._read, args=(dyno, process.stdout), daemon=True
+        )
+        reader.start()
+        # Not reaped yet, so that its group still has its number.
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        dyno.signal(signal.SIGKILL)
         status = process.wait()
+        reader.join(5)
         self._end(dyno, status if status >= 0 else 128 - status)
+
+    def _read(self, dyno: FakeDyno, stdout: IO[bytes]) -> None:
+        with stdout:
+            for line in stdout:
+                self.say_output(dyno.name, line)
 
     def _end(self, dyno: FakeDyno, status: int) -> None:
         """Write the last lines: the state first, though it came a moment later."""
-        ended = datetime.now(UTC)
-        dyno.exit_status, dyno.ended_at = status, ended
+        ended = self.now()
+        for timer in dyno.timers:
+            timer.cancel()
         with self.changed:
-            if dyno in self.dynos:
-                self.dynos.remove(dyno)
+            dyno.exit_status, dyno.ended_at = status, ended
+            dyno.gone_at_mono = time.monotonic()
+            before, dyno.state = dyno.state, "complete"
+            self.dynos.remove(dyno)
+        if dyno.unheard:
+            return
         if dyno.stopped_by is None:
             later = ended + timedelta(milliseconds=17)
-            self.say("heroku", dyno.name, "State changed from up to complete", later)
+            text = f"State changed from {before} to complete"
+            self.say("heroku", dyno.name, text, later)
         self.say("heroku", dyno.name, f"Process exited with status {status}", ended)
 
     def stop(self, dyno: FakeDyno, by: str, *, cycling: bool = False) -> None:
         """Stop a dyno: SIGTERM to all of it, SIGKILL after the grace."""
-        if self.ignores_stops or dyno.stopped_by is not None:
-            return
-        dyno.stopped_by = by
+        with self.changed:
+            if dyno.stopped_by is not None or dyno.ended_at is not None:
+                return
+            dyno.stopped_by = by
+            before, dyno.state = dyno.state, "complete"
         if cycling:
             self.say("heroku", dyno.name, "Cycling")
-        self.say("heroku", dyno.name, "State changed from up to complete")
+        self.say("heroku", dyno.name, f"State changed from {before} to complete")
         self.say("heroku", dyno.name, "Stopping all processes with SIGTERM")
-        _signal(dyno, signal.SIGTERM)
-        timer = threading.Timer(self.stop_grace_s, self._kill, (dyno,))
-        timer.daemon = True
-        timer.start()
+        dyno.later(self.stop_grace_s, self._kill)
+        dyno.signal(signal.SIGTERM)
 
     def _kill(self, dyno: FakeDyno) -> None:
-        if dyno.ended_at is None:
-            self.say(
-                "heroku",
-                dyno.name,
-                "Error R12 (Exit timeout) -> At least one process failed to exit "
-                "within 30 seconds of SIGTERM",
-            )
-            self.say("heroku", dyno.name, "Stopping remaining processes with SIGKILL")
-            _signal(dyno, signal.SIGKILL)
+        if dyno.ended_at is not None:
+            return
+        self.say(
+            "heroku",
+            dyno.name,
+            "Error R12 (Exit timeout) -> At least one process failed to exit "
+            "within 30 seconds of SIGTERM",
+        )
+        self.say("heroku", dyno.name, "Stopping remaining processes with SIGKILL")
+        dyno.signal(signal.SIGKILL)
 
-    def _expire(self, dyno: FakeDyno) -> None:
-        if dyno.ended_at is None:
-            self.stop(dyno, "time_to_live", cycling=True)
+    # -- what the platform does of itself --------------------------------------
+
+    def cycle(self, dyno: FakeDyno) -> None:
+        """Stop a dyno as the platform does about once a day."""
+        self.stop(dyno, "platform", cycling=True)
+
+    def expire(self, dyno: FakeDyno) -> None:
+        """End a dyno's time to live."""
+        self.stop(dyno, "time_to_live", cycling=True)
+
+    def exceed_memory(self, dyno: FakeDyno) -> None:
+        """Kill a dyno that uses far too much memory."""
+        self.say("heroku", dyno.name, "Process running mem=1073M(209.6%)")
+        self.say("heroku", dyno.name, "Error R15 (Memory quota vastly exceeded)")
+        self.say("heroku", dyno.name, "Stopping process with SIGKILL")
+        dyno.signal(signal.SIGKILL)
+
+    def vanish(self, dyno: FakeDyno) -> None:
+        """Kill a dyno without a word, as when its host is lost."""
+        dyno.unheard = True
+        dyno.signal(signal.SIGKILL)
+
+    # -- what the API shows ----------------------------------------------------
 
     def listed(self) -> list[FakeDyno]:
         """Return the dynos that the list shows by now."""
-        seen = datetime.now(UTC) - timedelta(seconds=self.list_lag_s)
+        now = time.monotonic()
         with self.changed:
-            return [dyno for dyno in self.dynos if dyno.created_at <= seen]
+            return [dyno for dyno in self.journal if self._is_shown(dyno, now)]
+
+    def _is_shown(self, dyno: FakeDyno, now: float) -> bool:
+        if dyno.created_mono + self.list_lag_s > now:
+            return False
+        if dyno.stopped_by is not None and self.gone_at_stop:
+            return False
+        return dyno.gone_at_mono is None or now < dyno.gone_at_mono + self.lingers_s
 
     def find(self, identity: str) -> FakeDyno | None:
         """Return a listed dyno by name or id."""
@@ -259,14 +366,13 @@ class FakeApp:
 
     def close(self) -> None:
         """Kill whatever still runs."""
-        for dyno in self.journal:
-            _signal(dyno, signal.SIGKILL)
+        with self.changed:
+            self.closed = True
+        for dyno in list(self.journal):
+            dyno.signal(signal.SIGKILL)
         deadline = time.monotonic() + 5
-        while self.dynos and time.monotonic() < deadline:
+        while any(dyno.process for dyno in self.dynos) and time.monotonic() < deadline:
             time.sleep(0.01)
-
-
-def _signal(dyno: FakeDyno, number: signal.Signals) -> None:
-    if dyno.process is not None and dyno.process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(dyno.process.pid, number)
+        for dyno in self.journal:
+            for timer in dyno.timers:
+                timer.cancel()

@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
+import struct
 import time
 import uuid
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tests.fakes.faults import Fault
+from tests.fakes import steering, streams
+from tests.fakes.answers import NOT_JSON, UNAUTHORIZED, Answer
 
 if TYPE_CHECKING:
-    from tests.fakes.heroku import FakeHeroku, Session
+    from tests.fakes.faults import Fault
+    from tests.fakes.heroku import FakeHeroku
 
-
-@dataclass
-class Answer:
-    """A status, a JSON body, and headers beside the usual ones."""
-
-    status: int
-    body: Any
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-_RATE_LIMITED = Answer(
-    429,
-    {
-        "id": "rate_limit",
-        "message": "Your account reached the API rate limit\n"
-        "Please wait a few minutes before making new requests",
-        "url": "https://devcenter.heroku.com/articles/platform-api-reference#rate-limits",
-    },
-)
-_UNAUTHORIZED = Answer(
-    401, {"id": "unauthorized", "message": "Invalid credentials provided."}
-)
+_PATIENCE_S = 60
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -57,6 +39,12 @@ class Handler(BaseHTTPRequestHandler):
         """Note the connection."""
         super().setup()
         self.fake.opened(self.connection)
+
+    def finish(self) -> None:
+        """Note its end."""
+        self.fake.closed_one(self.connection)
+        with contextlib.suppress(OSError):
+            super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Write no access log."""
@@ -78,11 +66,19 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length) if length else b""
-        body = json.loads(raw) if raw else None
+        try:
+            body = json.loads(raw) if raw else None
+        except ValueError:
+            self.send(NOT_JSON)
+            return
         if path.startswith("/_fake/"):
-            self._steer(path, body)
+            self.close_connection = True
+            what = path.removeprefix("/_fake/")
+            self.send(
+                steering.steer(self.fake, self.command, what, body, self.connection)
+            )
         elif path.startswith("/_logs/"):
-            self._stream(path.rpartition("/")[2])
+            streams.serve(self, path)
         else:
             self._api(path, body, arrived)
 
@@ -100,70 +96,83 @@ class Handler(BaseHTTPRequestHandler):
         if self.fake.delay_s:
             time.sleep(self.fake.delay_s)
         fault = self.fake.strike(self.command, path)
-        if fault is not None and self._fail_before(fault, note):
+        if fault is not None and self.fail_before(fault, note):
             return
         answer = self._work(path, body)
         note["status"] = answer.status
         if fault is None or not self._fail_after(fault, answer):
-            self._send(answer)
+            self.send(answer)
 
     def _work(self, path: str, body: Any) -> Answer:
         if not self.fake.authorized(self.headers.get("Authorization")):
-            return _UNAUTHORIZED
+            return UNAUTHORIZED
         if not self.fake.allow(path):
-            return _RATE_LIMITED
+            return self.fake.rate_limited()
         range_ = self.headers.get("Range") or ""
         return self.fake.answer(self.command, path, body, range_)
 
-    def _fail_before(self, fault: Fault, note: dict[str, Any]) -> bool:
+    # -- faults ----------------------------------------------------------------
+
+    def fail_before(self, fault: Fault, note: dict[str, Any]) -> bool:
+        """Let a fault do its harm; return whether the request is done with."""
         if fault.kind == "delay":
             time.sleep(fault.delay_s)
             return False
         if fault.kind == "status":
             note["status"] = fault.status
-            body = fault.body or {"id": "fault", "message": f"fault {fault.status}"}
-            self._send(Answer(fault.status, body, dict(fault.headers)))
+            self.send(fault.answer())
             return True
-        if fault.kind == "close_before":
-            self._hang_up()
-            return True
-        if fault.kind == "hang":
-            self.connection.settimeout(60)
-            with contextlib.suppress(OSError):
-                self.connection.recv(1)
-            self.close_connection = True
-            return True
-        return False
+        return self._cut_off(fault.kind.removesuffix("_before"))
 
     def _fail_after(self, fault: Fault, answer: Answer) -> bool:
         if fault.kind == "status_after":
-            body = fault.body or {"id": "fault", "message": f"fault {fault.status}"}
-            self._send(Answer(fault.status, body, dict(fault.headers)))
-            return True
-        if fault.kind == "close_after":
-            self._hang_up()
+            self.send(fault.answer())
             return True
         if fault.kind == "garbage":
-            self._send_raw(answer.status, b"<html>not what you asked for</html>")
+            self.send_text(answer.status, b"<html>not what you asked for</html>")
             return True
         if fault.kind == "truncate":
             text = json.dumps(answer.body).encode()
-            self._send_raw(answer.status, text[: len(text) // 2], claim=len(text))
-            self._hang_up()
+            self.send_text(answer.status, text[: len(text) // 2], claim=len(text))
+            self.hang_up()
             return True
-        return False
+        return self._cut_off(fault.kind.removesuffix("_after"))
 
-    def _hang_up(self) -> None:
-        self.wfile.flush()
+    def _cut_off(self, kind: str) -> bool:
+        if kind == "close":
+            self.hang_up()
+        elif kind == "reset":
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.close_connection = True
+            # The request's own files hold the socket open.
+            self.rfile.close()
+            self.wfile.close()
+            self.connection.close()
+        elif kind == "hang":
+            self.connection.settimeout(_PATIENCE_S)
+            with contextlib.suppress(OSError):
+                self.connection.recv(1)
+            self.close_connection = True
+        else:
+            return False
+        return True
+
+    def hang_up(self) -> None:
+        """Close the connection, whatever was promised."""
         self.close_connection = True
-        self.connection.shutdown(2)
+        with contextlib.suppress(OSError):
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
 
-    def _send(self, answer: Answer) -> None:
-        self._send_raw(
-            answer.status, json.dumps(answer.body).encode(), headers=answer.headers
-        )
+    # -- answering -------------------------------------------------------------
 
-    def _send_raw(
+    def send(self, answer: Answer) -> None:
+        """Send an answer of the API."""
+        text = json.dumps(answer.body).encode()
+        self.send_text(answer.status, text, headers=answer.headers)
+
+    def send_text(
         self,
         status: int,
         text: bytes,
@@ -171,6 +180,7 @@ class Handler(BaseHTTPRequestHandler):
         headers: dict[str, str] | None = None,
         claim: int | None = None,
     ) -> None:
+        """Send an answer, which claims to be `claim` bytes long."""
         self.send_response_only(status)
         for name, value in {
             "Content-Type": "application/json",
@@ -184,58 +194,3 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
         self.wfile.flush()
-
-    # -- log streams -----------------------------------------------------------
-
-    def _stream(self, token: str) -> None:
-        session = self.fake.sessions.get(token)
-        if session is None or time.monotonic() > session.expires:
-            self._send_raw(404, b"Not found")
-            return
-        events = "text/event-stream" in (self.headers.get("Accept") or "")
-        self.send_response_only(200)
-        kind = "text/event-stream" if events else "text/plain"
-        self.send_header("Content-Type", kind)
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.flush()
-        self.close_connection = True
-        try:
-            self._write_lines(session, events=events)
-        except OSError:
-            return
-
-    def _write_lines(self, session: Session, *, events: bool) -> None:
-        app, cuts = session.app, self.fake.streams_cut
-        with app.changed:
-            matching = [e for e in app.log if session.takes(e.source, e.process)]
-            entries, position = matching[-session.lines :], len(app.log)
-        while True:
-            for entry in entries:
-                text = (
-                    f"id: {entry.number}\ndata: {entry}\n\n" if events else f"{entry}\n"
-                )
-                self.wfile.write(text.encode())
-            self.wfile.flush()
-            if not session.tail:
-                return
-            with app.changed:
-                if position == len(app.log):
-                    app.changed.wait(0.5)
-                new, position = app.log[position:], len(app.log)
-            if self.fake.streams_cut != cuts:
-                return
-            entries = [e for e in new if session.takes(e.source, e.process)]
-
-    # -- steering from another process -----------------------------------------
-
-    def _steer(self, path: str, body: Any) -> None:
-        if path == "/_fake/requests":
-            self._send(Answer(200, self.fake.requests))
-        elif path == "/_fake/journal":
-            self._send(Answer(200, [dyno.to_journal() for dyno in self.fake.journal]))
-        elif path == "/_fake/faults" and self.command == "POST":
-            self.fake.faults.append(Fault(**body))
-            self._send(Answer(201, {}))
-        else:
-            self._send(Answer(404, {"id": "not_found", "message": path}))

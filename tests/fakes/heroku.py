@@ -1,48 +1,32 @@
 """A fake Heroku Platform API over real HTTP, with real processes as dynos.
 
-`python -m tests.fakes.heroku --app NAME [--port N] [--delay SECONDS]` runs it alone.
+`python -m tests.fakes.heroku --app NAME [--port N] [--delay SECONDS]` runs it alone;
+`tests.fakes.steering` tells what it can be asked for from outside.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import re
+import contextlib
+import os
+import signal
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import ThreadingHTTPServer
 from typing import Any, Self
 
+from tests.fakes import api
+from tests.fakes.answers import RATE_LIMITED, Answer
 from tests.fakes.dynos import FakeApp, FakeDyno
 from tests.fakes.faults import Fault
-from tests.fakes.handler import Answer, Handler
+from tests.fakes.handler import Handler
+from tests.fakes.logs import Session
 from tests.support.waiting import wait_until
-
-DOCS = "https://devcenter.heroku.com/articles"
-
-
-@dataclass
-class Session:
-    """A log session: the URL's token is its only key."""
-
-    app: FakeApp
-    dyno: str | None
-    source: str | None
-    lines: int
-    tail: bool
-    expires: float
-
-    def takes(self, source: str, process: str) -> bool:
-        """Return whether a line passes the filter."""
-        if self.source and source != self.source:
-            return False
-        return not self.dyno or self.dyno in (process, process.rpartition(".")[0])
 
 
 class _Server(ThreadingHTTPServer):
@@ -55,7 +39,18 @@ class _Server(ThreadingHTTPServer):
 
 
 class FakeHeroku:
-    """The platform. Use as a context manager; `url` is where it listens."""
+    """The platform. Use as a context manager; `url` is where it listens.
+
+    Args:
+        apps: The names of the apps there are.
+        key: The API key that is accepted.
+        port: Where to listen; 0 for any free port.
+        delay_s: How long every answer of the API takes.
+        rate_limit: The tokens of the account's pool, which is full again in an hour.
+        skew_s: How far the platform's clock is ahead.
+        session_s: How long a log session waits for its first connection.
+        stream_s: How long it lives from then on.
+    """
 
     def __init__(
         self,
@@ -67,21 +62,27 @@ class FakeHeroku:
         rate_limit: int = 4500,
         skew_s: float = 0.0,
         session_s: float = 300.0,
+        stream_s: float = 3600.0,
     ) -> None:
         self.apps = {name: FakeApp(name) for name in apps}
         self.key = key
         self.delay_s = delay_s
         self.skew_s = skew_s
         self.session_s = session_s
+        self.stream_s = stream_s
         self.page_size: int | None = None
-        self.forbidden: set[str] = set()
+        self.tail_buffer = 1024  #: lines that a stream may lie behind
+        self.retry_after_s: float | None = None  #: told where the rate limit is reached
+        self.forbidden: set[str] = set()  #: apps that answer 403
         self.faults: list[Fault] = []
         self.requests: list[dict[str, Any]] = []
+        self.streams: list[dict[str, Any]] = []  #: requests for logs
         self.sessions: dict[str, Session] = {}
-        self._limit, self._tokens = rate_limit, float(rate_limit)
+        self.tokens = float(rate_limit)
+        self.cuts = (0, 0)  #: how often streams were ended well, and broken off
+        self._limit = rate_limit
         self._refilled = time.monotonic()
         self._lock = threading.Lock()
-        self.streams_cut = 0
         self._sockets: set[socket.socket] = set()
         self._server: _Server | None = None
         self._listen(port)
@@ -106,8 +107,8 @@ class FakeHeroku:
         """The first app."""
         return next(iter(self.apps.values()))
 
-    def pause(self) -> None:
-        """Go away: connections are closed, new ones refused."""
+    def pause(self, *, spare: socket.socket | None = None) -> None:
+        """Go away: connections are closed but for one, new ones refused."""
         assert self._server is not None
         self._server.shutdown()
         self._server.server_close()
@@ -115,11 +116,21 @@ class FakeHeroku:
         with self._lock:
             sockets, self._sockets = list(self._sockets), set()
         for each in sockets:
-            _shut(each)
+            if each is spare:
+                continue
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     def resume(self) -> None:
         """Come back on the same port."""
         self._listen(self.port)
+
+    def go_away(self, seconds: float, *, spare: socket.socket | None = None) -> None:
+        """Go away at once, and come back after a while."""
+        self.pause(spare=spare)
+        timer = threading.Timer(seconds, self.resume)
+        timer.daemon = True
+        timer.start()
 
     def close(self) -> None:
         """End everything, the dynos too."""
@@ -139,6 +150,11 @@ class FakeHeroku:
         with self._lock:
             self._sockets.add(connection)
 
+    def closed_one(self, connection: socket.socket) -> None:
+        """Note that a connection has ended."""
+        with self._lock:
+            self._sockets.discard(connection)
+
     # -- for tests -------------------------------------------------------------
 
     def environ(self) -> dict[str, str]:
@@ -155,9 +171,10 @@ class FakeHeroku:
         self.faults.append(fault)
         return fault
 
-    def cut_streams(self) -> None:
-        """End every open log stream."""
-        self.streams_cut += 1
+    def cut_streams(self, *, clean: bool = True) -> None:
+        """End every open log stream; unless `clean`, without its end being told."""
+        ended, broken = self.cuts
+        self.cuts = (ended + clean, broken + (not clean))
         for app in self.apps.values():
             with app.changed:
                 app.changed.notify_all()
@@ -165,7 +182,7 @@ class FakeHeroku:
     @property
     def journal(self) -> list[FakeDyno]:
         """Every dyno ever started."""
-        return [dyno for app in self.apps.values() for dyno in app.journal]
+        return [dyno for app in self.apps.values() for dyno in list(app.journal)]
 
     def api_requests(self) -> list[dict[str, Any]]:
         """Return the requests that count against the rate limit."""
@@ -190,6 +207,16 @@ class FakeHeroku:
 
     # -- answering -------------------------------------------------------------
 
+    @property
+    def skew_s(self) -> float:
+        """How far the platform's clock is ahead."""
+        return self.app.skew_s
+
+    @skew_s.setter
+    def skew_s(self, seconds: float) -> None:
+        for app in self.apps.values():
+            app.skew_s = seconds
+
     def strike(self, method: str, path: str) -> Fault | None:
         """Return the fault that hits a request, if any."""
         with self._lock:
@@ -202,16 +229,23 @@ class FakeHeroku:
         with self._lock:
             now = time.monotonic()
             refill = (now - self._refilled) * self._limit / 3600
-            self._tokens, self._refilled = min(self._limit, self._tokens + refill), now
-            if self._tokens < 1:
+            self.tokens, self._refilled = min(self._limit, self.tokens + refill), now
+            if self.tokens < 1:
                 return False
-            self._tokens -= 1
+            self.tokens -= 1
             return True
+
+    def rate_limited(self) -> Answer:
+        """Return the answer where no token is left."""
+        if self.retry_after_s is None:
+            return RATE_LIMITED
+        headers = {"Retry-After": f"{self.retry_after_s:g}"}
+        return Answer(RATE_LIMITED.status, RATE_LIMITED.body, headers)
 
     @property
     def remaining(self) -> int:
         """Requests left in the rate limit."""
-        return int(self._tokens)
+        return int(self.tokens)
 
     def authorized(self, header: str | None) -> bool:
         """Return whether an Authorization header carries the key."""
@@ -225,179 +259,40 @@ class FakeHeroku:
 
     def answer(self, method: str, path: str, body: Any, range_: str) -> Answer:
         """Do what a request asks for."""
-        if path == "/account":
-            return Answer(200, {"id": str(uuid.uuid4()), "email": "me@example.com"})
-        if path == "/account/rate-limits":
-            return Answer(200, {"remaining": self.remaining})
-        match = re.fullmatch(r"/apps/([^/]+)(/.*)?", path)
-        if not match:
-            return _error(404, "not_found", "The requested API endpoint was not found.")
-        if match[1] in self.forbidden:
-            return _error(403, "forbidden", "You do not have access to the app.")
-        app = next((a for a in self.apps.values() if match[1] in (a.name, a.id)), None)
-        if app is None:
-            return _error(404, "not_found", "Couldn't find that app.", resource="app")
-        return self._answer_app(app, method, match[2] or "", body, range_)
-
-    def _answer_app(
-        self, app: FakeApp, method: str, rest: str, body: Any, range_: str
-    ) -> Answer:
-        if (method, rest) == ("POST", "/dynos"):
-            return self._create(app, body)
-        if (method, rest) == ("GET", "/dynos"):
-            return self._list(app, range_)
-        if (method, rest) == ("POST", "/log-sessions"):
-            return self._open_session(app, body)
-        match = re.fullmatch(r"/dynos/([^/]+)(/actions/stop)?", rest)
-        if match:
-            return self._one_dyno(app, method, match[1], stop=bool(match[2]))
-        return _describe(app, rest)
-
-    def _create(self, app: FakeApp, body: Any) -> Answer:
-        problem = _check_create(body)
-        if problem:
-            return _error(422, "invalid_params", problem)
-        size = body.get("size")
-        if size and size.lower() not in {s.lower() for s in app.sizes}:
-            return _error(
-                422,
-                "invalid_params",
-                f"No such size as {size}. Available dyno sizes are "
-                f"{', '.join(app.sizes)}.",
-            )
-        if len(app.dynos) >= app.limit:
-            return _error(
-                422,
-                "cannot_run_above_limit",
-                f"Cannot run more than {app.limit} Standard-1X size dynos.",
-                limit=app.limit,
-            )
-        dyno = app.start(
-            body["command"],
-            type_=body.get("type") or "run",
-            size=size,
-            env=body.get("env") or {},
-            time_to_live=body.get("time_to_live"),
-        )
-        return Answer(201, dyno.to_json(app))
-
-    def _list(self, app: FakeApp, range_: str) -> Answer:
-        dynos = sorted(app.listed(), key=lambda dyno: dyno.id)
-        after = re.search(r"id \](\S+?)\.\.", range_)
-        if after:
-            dynos = [dyno for dyno in dynos if dyno.id > after[1]]
-        shown = dynos[: self.page_size] if self.page_size else dynos
-        headers = {}
-        if len(shown) < len(dynos):
-            headers["Next-Range"] = f"id ]{shown[-1].id}..; max={self.page_size}"
-        body = [dyno.to_json(app) for dyno in shown]
-        return Answer(206 if headers else 200, body, headers)
-
-    def _one_dyno(self, app: FakeApp, method: str, name: str, *, stop: bool) -> Answer:
-        dyno = app.find(name)
-        if stop and method == "POST":
-            if dyno is not None:
-                app.stop(dyno, "api")
-            return Answer(202, {})
-        if method == "DELETE":
-            if dyno is not None and dyno.type == "run":
-                app.stop(dyno, "api")
-            return Answer(202, {})
-        if dyno is None:
-            return _error(404, "not_found", "Couldn't find that dyno.", resource="dyno")
-        return Answer(200, dyno.to_json(app))
-
-    def _open_session(self, app: FakeApp, body: Any) -> Answer:
-        body = body or {}
-        token = uuid.uuid4().hex
-        self.sessions[token] = Session(
-            app=app,
-            dyno=body.get("dyno") or body.get("dyno_name") or body.get("type"),
-            source=body.get("source"),
-            lines=min(int(body.get("lines") or 100), 1500),
-            tail=bool(body.get("tail")),
-            expires=time.monotonic() + self.session_s,
-        )
-        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        url = f"{self.url}/_logs/{token}"
-        return Answer(
-            201,
-            {
-                "id": str(uuid.uuid4()),
-                "logplex_url": url,
-                "created_at": stamp,
-                "updated_at": stamp,
-            },
-        )
-
-
-def _check_create(body: Any) -> str | None:
-    if not isinstance(body, dict) or not isinstance(body.get("command"), str):
-        return "Missing parameter: command"
-    if "size" in body and not isinstance(body["size"], str | None):
-        return "Invalid size"
-    env = body.get("env") or {}
-    if not all(re.fullmatch(r"\w+", k) and isinstance(v, str) for k, v in env.items()):
-        return "Invalid env"
-    ttl = body.get("time_to_live")
-    if ttl is not None and (not isinstance(ttl, int) or not 0 < ttl <= 86_400):
-        return "Invalid time_to_live"
-    return None
-
-
-def _describe(app: FakeApp, rest: str) -> Answer:
-    if rest == "":
-        return Answer(
-            200,
-            {
-                "id": app.id,
-                "name": app.name,
-                "owner": {"id": "owner", "email": "me@example.com"},
-                "process_tier": "production",
-                "stack": {"name": "heroku-24"},
-                "generation": {"name": "cedar"},
-                "space": None,
-            },
-        )
-    if rest == "/formation":
-        return Answer(200, [{"type": "web", "quantity": 1, "size": app.default_size}])
-    if rest == "/config-vars":
-        return Answer(200, app.config_vars)
-    if rest == "/available-dyno-sizes":
-        return Answer(200, [{"id": size, "name": size} for size in app.sizes])
-    return _error(404, "not_found", "The requested API endpoint was not found.")
-
-
-def _error(status: int, id_: str, message: str, **more: Any) -> Answer:
-    return Answer(status, {"id": id_, "message": message, "url": DOCS, **more})
-
-
-def _shut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
+        return api.answer(self, method, path, body, range_)
 
 
 def main() -> None:
-    """Run the fake alone until interrupted; its first line says where it listens."""
+    """Run the fake alone until it is told to end; its first line says where it is."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--app", action="append", default=[])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--key", default="test-key")
+    parser.add_argument(
+        "--until-eof", action="store_true", help="end when standard input ends"
+    )
     options = parser.parse_args()
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
     with FakeHeroku(
         apps=options.app or ["sharp-mountain-4005"],
         port=options.port,
         delay_s=options.delay,
         key=options.key,
     ) as fake:
+        if options.until_eof:
+            threading.Thread(target=_wait_for_eof, args=(over,), daemon=True).start()
         print(f"fake Heroku on {fake.url}", flush=True)  # noqa: T201
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return
+        over.wait()
+
+
+def _wait_for_eof(over: threading.Event) -> None:
+    # Not through `sys.stdin`, whose lock would be held when the interpreter ends.
+    while os.read(0, 1024):
+        pass
+    over.set()
 
 
 if __name__ == "__main__":

@@ -307,7 +307,7 @@ def test_a_server_that_speaks_no_tls_is_unavailable(
         (429, {}, Unavailable.RATE_LIMITED, None),
         (409, {}, Unavailable.CONFLICT, None),
         (401, {}, Unavailable.UNAUTHORIZED, None),
-        (403, {}, Unavailable.UNAUTHORIZED, None),
+        (403, {}, Unavailable.FORBIDDEN, None),
     ],
 )
 def test_a_launch_may_work_later_after(

@@ -120,7 +120,7 @@ def test_pages_without_end_are_given_up(
     [
         (answer(404, {"id": "not_found", "message": "No app."}), Unavailable.CONFLICT),
         (answer(401, {"id": "unauthorized"}), Unavailable.UNAUTHORIZED),
-        (answer(403, {"id": "forbidden"}), Unavailable.UNAUTHORIZED),
+        (answer(403, {"id": "forbidden"}), Unavailable.FORBIDDEN),
         (answer(429, {"id": "rate_limit"}), Unavailable.RATE_LIMITED),
         (answer(503, b"<html>"), Unavailable.CONNECTION),
         (answer(200, b"<html>"), Unavailable.CONNECTION),
@@ -252,8 +252,11 @@ class Account:
         self, make_runner: Callable[[str], HerokuRunner], **options: Any
     ) -> dict[str, Check]:
         with ScriptedServer(script=self.choose) as server:
-            checks = make_runner(server.url).checks(APP, **options)
-        return {check.name: check for check in checks}
+            runner = make_runner(server.url)
+            found = runner.account_checks()
+            if all(check.ok for check in found):
+                found += runner.app_checks(APP, **options)
+        return {check.name: check for check in found}
 
 
 def test_all_is_well_with_a_healthy_app(

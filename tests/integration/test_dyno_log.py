@@ -303,6 +303,21 @@ def test_half_a_history_is_no_history(cut: Act) -> None:
     assert "planted" not in _told(caught.value)
 
 
+def test_a_history_whose_end_may_be_a_cut_is_no_history() -> None:
+    # The newest lines would be the missing ones: a dyno would be started twice.
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
+    with (
+        Heroku(raw(head + text(1))) as heroku,
+        pytest.raises(RunnerUnavailable, match="could not be read"),
+    ):
+        heroku.runner.history(APP, lines=1500)
+
+
+def test_a_history_of_a_told_length_is_whole() -> None:
+    with Heroku(answer(200, text(1))) as heroku:
+        assert texts(heroku.runner.history(APP, lines=1500)) == ["line 1"]
+
+
 def test_a_history_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clockd.heroku.http._LONGEST_LOG", 1000)
     endless: Callable[..., bool] = in_turn(*[chunk(text(n)) for n in range(100)])

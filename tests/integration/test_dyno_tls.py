@@ -195,7 +195,7 @@ def test_netrc_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login other password someone-elses\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    with ScriptedServer(script=[raw(b"HTTP/1.1 200 OK\r\n\r\n")]) as logs:
+    with ScriptedServer(script=[answer(200, b"")]) as logs:
         session = answer(201, {"logplex_url": f"{logs.url}/stream"})
         with ScriptedServer(script=[CREATED, session]) as server:
             runner = HerokuRunner(KEY, api_url=server.url)

@@ -53,7 +53,7 @@ def said(status: int, body: object = None, **headers: str) -> Answer:
     ("status", "kind"),
     [
         (401, Unavailable.UNAUTHORIZED),
-        (403, Unavailable.UNAUTHORIZED),
+        (403, Unavailable.FORBIDDEN),
         (409, Unavailable.CONFLICT),
         (429, Unavailable.RATE_LIMITED),
     ],
