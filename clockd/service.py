@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from clockd import clock, schedule
 from clockd.errors import NotFoundError
 from clockd.model import Cause, Source
+from clockd.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from clockd.model import Outcome, Run, Trigger
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
 class TriggerView:
     """A trigger as people see it: its definition, and what the books know of it.
 
-    `row` is None for a trigger that no clock has loaded yet.
+    Args:
+        trigger: Its definition.
+        row: What the books know; None for a trigger that no clock has loaded yet.
+        next_fire_time: When it fires next; None while it does not fire.
     """
 
     trigger: Trigger
@@ -40,12 +45,31 @@ class TriggerView:
 
     @property
     def state(self) -> str:
-        """`active`, `inactive`, `paused`, or `completed`: a one-off that ran."""
+        """`active`, `inactive`, `paused`, or `completed`: a one-off that is past."""
         if not self.trigger.active:
             return "inactive"
-        if self.row is not None and self.row.paused_at is not None:
+        if _is_paused(self.row):
             return "paused"
         return "active" if self.next_fire_time else "completed"
+
+    @property
+    def fires(self) -> bool:
+        """Whether it is switched on."""
+        return self.trigger.active and not _is_paused(self.row)
+
+    @property
+    def silence(self) -> str | None:
+        """Why it does not fire, half a sentence; None where it does."""
+        state, row = self.state, self.row
+        if state == "active":
+            return None
+        if state == "inactive":
+            return "is inactive (`active: false`) and does not fire"
+        if state == "paused" and row is not None and row.paused_at is not None:
+            why = f": {row.paused_reason}" if row.paused_reason else ""
+            since = f"{row.paused_at:%Y-%m-%d %H:%M} UTC"
+            return f"is paused by {row.paused_by} since {since}{why}"
+        return "was to fire once, and that is past"
 
     def to_json(self) -> dict[str, object]:
         """Return what `--json` shows."""
@@ -71,6 +95,7 @@ class TriggerView:
             "retries": trigger.retries,
             "jitter": trigger.jitter_s,
             "source": trigger.source.value,
+            "paused": _pause_to_json(self.row),
             "next_fire_time": instant(self.next_fire_time),
             "last_outcome": self.last_outcome.value if self.last_outcome else None,
         }
@@ -97,19 +122,19 @@ def description_of(trigger: Trigger) -> str:
     return describe(schedule_of(trigger))
 
 
-def coming(parsed: Schedule, after: datetime, count: int) -> list[datetime]:
-    """Return the first `count` fire times after an instant; fewer where it ends."""
-    found: list[datetime] = []
+def coming(parsed: Schedule, after: datetime) -> Iterator[datetime]:
+    """Yield the fire times after an instant, in order, until there are no more."""
     at = parsed.next(after)
-    while at is not None and len(found) < count:
-        found.append(at)
+    while at is not None:
+        yield at
         at = parsed.next(at)
-    return found
 
 
-def next_fire_time(trigger: Trigger, after: datetime) -> datetime | None:
-    """Return a trigger's first fire time after an instant, None if it never fires."""
-    return schedule_of(trigger).next(after) if trigger.active else None
+def fire_times(trigger: Trigger, after: datetime, count: int) -> list[datetime]:
+    """Return a trigger's first fire times after an instant; none if it is inactive."""
+    if not trigger.active:
+        return []
+    return list(islice(coming(schedule_of(trigger), after), count))
 
 
 def trigger_views(
@@ -124,19 +149,39 @@ def trigger_views(
     """
     rows = {row.uuid: row for row in store.triggers.list()} if store else {}
     views = [_view(trigger, rows.pop(trigger.uuid, None), now) for trigger in triggers]
-    others = [row for row in rows.values() if _belongs(row, triggers)]
+    others = [row for row in rows.values() if row.trigger.source is Source.API]
     return views + [_view(row.trigger, row, now) for row in others]
 
 
-def _belongs(row: TriggerRow, triggers: Sequence[Trigger]) -> bool:
-    """Whether a row that is not in the file is shown: without a file, all are."""
-    return row.trigger.source is Source.API or not triggers
-
-
 def _view(trigger: Trigger, row: TriggerRow | None, now: datetime) -> TriggerView:
-    known = row is not None and row.trigger == trigger
-    next_at = row.next_fire_time if known and row else next_fire_time(trigger, now)
-    return TriggerView(trigger=trigger, row=row, next_fire_time=next_at)
+    return TriggerView(
+        trigger=trigger, row=row, next_fire_time=_next_fire_time(trigger, row, now)
+    )
+
+
+def _next_fire_time(
+    trigger: Trigger, row: TriggerRow | None, now: datetime
+) -> datetime | None:
+    """Return when a trigger fires next: as its clock has it, else as its words do."""
+    if not trigger.active or _is_paused(row):
+        return None
+    if row is not None and row.trigger == trigger:
+        return row.next_fire_time
+    return next(coming(schedule_of(trigger), now), None)
+
+
+def _is_paused(row: TriggerRow | None) -> bool:
+    return row is not None and row.paused_at is not None
+
+
+def _pause_to_json(row: TriggerRow | None) -> dict[str, object] | None:
+    if row is None or row.paused_at is None:
+        return None
+    return {
+        "at": instant(row.paused_at),
+        "by": row.paused_by,
+        "reason": _told(row.paused_reason),
+    }
 
 
 def find_trigger(triggers: Iterable[Trigger], slug: str) -> Trigger:
@@ -145,15 +190,44 @@ def find_trigger(triggers: Iterable[Trigger], slug: str) -> Trigger:
     Raises:
         NotFoundError: There is none; the hint names the nearest.
     """
-    by_slug = {trigger.slug: trigger for trigger in triggers}
-    for trigger in by_slug.values():
+    slugs = []
+    for trigger in triggers:
         if slug in (trigger.slug, trigger.uuid):
             return trigger
-    near = get_close_matches(slug, by_slug, n=1)
+        slugs.append(trigger.slug)
+    near = get_close_matches(slug, slugs, n=1)
     raise NotFoundError(
         f"there is no trigger {slug!r}",
         hint=f"did you mean {near[0]}?" if near else "`clockd triggers` lists them",
     )
+
+
+def list_runs(
+    store: Store,
+    triggers: Sequence[Trigger],
+    *,
+    trigger: str | None = None,
+    outcome: Outcome | None = None,
+    limit: int,
+) -> list[Run]:
+    """Return runs with their attempts, newest first.
+
+    Args:
+        store: The database.
+        triggers: What triggers.yaml says: these exist, even without a run.
+        trigger: Only those of this slug, or uuid.
+        outcome: Only those that ended so.
+        limit: At most so many.
+
+    Raises:
+        NotFoundError: There is no such trigger, and never was; the hint names the
+            nearest.
+    """
+    found = store.runs.list(trigger=trigger, outcome=outcome, limit=limit)
+    if not found and trigger is not None:
+        on_record = [row.trigger for row in store.triggers.list(include_removed=True)]
+        find_trigger([*triggers, *on_record], trigger)
+    return found
 
 
 def request_run(store: Store, trigger: Trigger, *, by: str) -> Run:
@@ -190,9 +264,11 @@ def run_to_json(run: Run) -> dict[str, object]:
         "hold": run.hold.value if run.hold else None,
         "outcome": run.outcome.value if run.outcome else None,
         "exit_status": run.exit_status,
-        "reason": run.reason,
+        "reason": _told(run.reason),
         "fire_count": run.fire_count,
         "last_fire_time": instant(run.last_fire_time),
+        "cancel_requested_at": instant(run.cancel_requested_at),
+        "cancel_requested_by": _told(run.cancel_requested_by),
         "attempts": [
             {
                 "number": attempt.number,
@@ -205,9 +281,14 @@ def run_to_json(run: Run) -> dict[str, object]:
                 "finished_at": instant(attempt.finished_at),
                 "exit_status": attempt.exit_status,
                 "outcome": attempt.outcome.value if attempt.outcome else None,
-                "reason": attempt.reason,
-                "warning": attempt.warning,
+                "reason": _told(attempt.reason),
+                "warning": _told(attempt.warning),
             }
             for attempt in run.attempts
         ],
     }
+
+
+def _told(text: str | None) -> str | None:
+    """Return what a platform or a person wrote, without secrets."""
+    return text and redact(text)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from typing import Any, NoReturn
 
 import click
 
 from clockd import __version__
-from clockd.errors import ClockdError
+from clockd.cli import streams
 
 #: Command → the module it lives in; the function there has the command's name.
 COMMANDS = {
@@ -27,6 +26,18 @@ COMMANDS = {
 }
 #: Where the function cannot have the command's name.
 _FUNCTIONS = {"run-now": "run_now", "next": "next_"}
+
+_SUMMARIES = {
+    "start": "Be the clock: fire every trigger on time.",
+    "run-now": "Run a trigger by hand and follow it to its end.",
+    "check": "Check triggers.yaml and show what it will do.",
+    "explain": "Say what a cron expression means, and when it fires.",
+    "triggers": "List the triggers.",
+    "next": "List the coming fire times.",
+    "runs": "List runs; show, read and cancel one.",
+    "init": "Write a first triggers.yaml and the Procfile line.",
+    "doctor": "Check everything the clock needs.",
+}
 
 
 class LazyGroup(click.Group):
@@ -51,13 +62,13 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest command where there is no such one."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            ctx.fail(f"There is no command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            # The group itself knows no command before it is imported.
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=COMMANDS, ctx=ctx
+            ) from None
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -67,18 +78,26 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_SUMMARIES.items()))
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; tell its error as people, and programs, want to read it."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            # Nobody reads on (`| head`): neither the rest nor a complaint is wanted.
+            streams.abandon()
+            return ctx.exit(0)
+        except Exception as error:  # noqa: BLE001 – the last line of defence
+            from clockd.cli import failures
 
-_SUMMARIES = {
-    "start": "Be the clock: fire every trigger on time.",
-    "run-now": "Run a trigger by hand and follow it to its end.",
-    "check": "Check triggers.yaml and show what it will do.",
-    "explain": "Say what a cron expression means, and when it fires.",
-    "triggers": "List the triggers.",
-    "next": "List the coming fire times.",
-    "runs": "List runs; show, read and cancel one.",
-    "init": "Write a first triggers.yaml and the Procfile line.",
-    "doctor": "Check everything the clock needs.",
-}
+            return ctx.exit(
+                failures.show(
+                    error,
+                    verbose=ctx.params["verbose"],
+                    as_json=bool(ctx.meta.get("clockd.json")),
+                )
+            )
 
 
 @click.group(
@@ -97,64 +116,25 @@ _SUMMARIES = {
 @click.pass_context
 def cli(context: click.Context, verbose: bool) -> None:
     """clockd fires the triggers of triggers.yaml on time, each as a one-off dyno."""
-    context.obj = {"verbose": verbose}
+    del verbose  # read by LazyGroup.invoke
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        context.color = False
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 fine, 1 the answer is no, 2 usage."""
-    verbose = bool(os.environ.get("CLOCKD_VERBOSE"))
-    words = sys.argv[1:] if arguments is None else arguments
-    verbose = verbose or any(word in ("-v", "--verbose") for word in words[:1])
+    """Run the command line and exit.
+
+    0: fine; 1: the answer is no; 2: the call or the environment makes no sense; 3: the
+    database or the platform could not be asked; 130: interrupted. `run-now` exits with
+    the task's status, or 124 and 125.
+    """
+    streams.prepare()
     try:
         code = cli.main(args=arguments, prog_name="clockd", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        code = error.exit_code
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except click.Abort:
         click.echo("Aborted.", err=True)
         code = 130
-    except ClockdError as error:
-        show_error(error, verbose=verbose)
-        code = error.exit_code
-    except BrokenPipeError:
-        # Nobody reads on (`| head`): neither the rest nor a complaint is wanted.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as error:  # noqa: BLE001 – the last line of defence
-        _show_unexpected(error, verbose=verbose)
-        code = 1
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def show_error(error: ClockdError, *, verbose: bool) -> None:
-    """Write an error for people: what happened, what to do, each problem."""
-    from clockd import redaction
-
-    for problem in _problems(error):
-        click.echo(redaction.redact(str(problem)), err=True)
-    click.echo(redaction.redact(f"Error: {error.message}"), err=True)
-    if error.hint:
-        click.echo(redaction.redact(f"  {error.hint}"), err=True)
-    if verbose:
-        click.echo(
-            redaction.redact("".join(traceback.format_exception(error))), err=True
-        )
-
-
-def _problems(error: ClockdError) -> Any:
-    return error.data.get("problems", ()) if error.code == "config" else ()
-
-
-def _show_unexpected(error: Exception, *, verbose: bool) -> None:
-    from clockd import redaction
-
-    if verbose:
-        text = "".join(traceback.format_exception(error))
-    else:
-        text = (
-            f"Error: something went wrong inside clockd ({type(error).__name__}: "
-            f"{error})\n  run it again as `clockd -v …` and report what it says"
-        )
-    click.echo(redaction.redact(text), err=True)

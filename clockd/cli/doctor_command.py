@@ -8,11 +8,14 @@ import click
 
 from clockd.cli import output
 from clockd.cli.options import install, json_option, triggers_option
+from clockd.redaction import redact
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from clockd.runner import Check
+
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
 
 
 @click.command()
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 def doctor(context: click.Context, path: Path | None, as_json: bool) -> None:
     """Check the file, the database, the clock and the platform.
 
-    Each finding comes with what to do about it. Exits with 1 if anything is wrong.
+    Each finding comes with what to do about it: ✓ is well, ! is worth knowing, ✗ is
+    wrong. Exits with 1 if anything is wrong.
     """
     from clockd import doctor as checks
 
@@ -38,22 +42,25 @@ def doctor(context: click.Context, path: Path | None, as_json: bool) -> None:
 
 
 def _show(check: Check) -> None:
-    if not check.ok:
-        mark = click.style("✗", fg="red")
-    elif check.hint:
-        mark = click.style("!", fg="yellow")
-    else:
-        mark = click.style("✓", fg="green")
-    click.echo(f"{mark} {check.name}: {check.message}")
+    mark, colour = _MARKS[_level(check)]
+    output.say(f"{click.style(mark, fg=colour)} {check.name}: {check.message}")
     if check.hint:
-        click.echo(f"    {check.hint}")
+        output.say(f"    {check.hint}")
+
+
+def _level(check: Check) -> str:
+    if not check.ok:
+        return "error"
+    return "warning" if check.hint else "ok"
 
 
 def _as_json(check: Check) -> dict[str, object]:
+    facts = {name: fact for name, fact in check.data.items() if name != "level"}
     return {
         "check": check.name,
+        "level": _level(check),
         "ok": check.ok,
-        "message": check.message,
-        "hint": check.hint,
-        **({"data": dict(check.data)} if check.data else {}),
+        "message": redact(check.message),
+        "hint": redact(check.hint) if check.hint else None,
+        **({"data": facts} if facts else {}),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+#: Years that `--from` takes: before, zones mean little; after, the calendar ends.
+_YEARS = range(1900, 3000)
+
 triggers_option = click.option(
     "-f",
     "--triggers",
@@ -28,8 +33,13 @@ triggers_option = click.option(
     metavar="FILE",
     help="The triggers.yaml to read; default: ./triggers.yaml.",
 )
-json_option = click.option(
-    "-j", "--json", "as_json", is_flag=True, help="Print JSON, for programs."
+#: Of a subcommand, where `-f` may mean something else and the group has the variable.
+late_triggers_option = click.option(
+    "--triggers",
+    "late_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The triggers.yaml to read; may also stand before the subcommand.",
 )
 utc_option = click.option(
     "--utc", is_flag=True, help="Show times in UTC, not in each trigger's zone."
@@ -40,6 +50,7 @@ count_option = click.option(
     type=click.IntRange(1, 10_000),
     default=5,
     show_default=True,
+    metavar="N",
     help="How many fire times.",
 )
 from_option = click.option(
@@ -52,10 +63,25 @@ from_option = click.option(
 )
 
 
+def _note_json(context: click.Context, _option: object, wanted: bool) -> bool:
+    """Remember that errors, too, are wanted as JSON."""
+    if wanted:
+        context.meta["clockd.json"] = True
+    return wanted
+
+
+json_option = click.option(
+    "-j",
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=_note_json,
+    help="Print JSON, for programs.",
+)
+
+
 def install(path: Path | None) -> Installation:
     """Read environment and file, as every command does."""
-    import os
-
     from clockd import compose
     from clockd.redaction import register_environment
 
@@ -78,6 +104,19 @@ def instant(text: str, zone: str) -> datetime:
             f"{text!r} is no date and time; write 2026-12-25T09:00 or …T09:00Z",
             param_hint="--from",
         ) from error
+    if at.year not in _YEARS:
+        raise click.BadParameter(
+            f"{text!r} is not between {_YEARS[0]} and {_YEARS[-1]}",
+            param_hint="--from",
+        )
     if at.tzinfo is None:
         at = at.replace(tzinfo=ZoneInfo(zone))
     return clock.in_utc(at)
+
+
+def user_name() -> str:
+    """Return who gives the command, for the record."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

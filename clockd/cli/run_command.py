@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import signal
 import sys
 import threading
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clockd.cli.leaving import leave
-from clockd.cli.options import install, triggers_option
+from clockd.cli.options import install, triggers_option, user_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +40,7 @@ def run_now(trigger: str, detach: bool, path: Path | None) -> None:
     try:
         listener = Listener(begun=_tell_begun, line=_print_line)
         running = RunNow(installation, store, listener, interrupted=interrupted)
-        run = running.run(trigger, by=_who(), detach=detach)
+        run = running.run(trigger, by=f"{user_name()} (run-now)", detach=detach)
     finally:
         store.close()
     if interrupted.is_set() and run.outcome is None:
@@ -53,14 +51,6 @@ def run_now(trigger: str, detach: bool, path: Path | None) -> None:
         leave(0)
     _tell_ended(run)
     leave(exit_code(run))
-
-
-def _who() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = str(os.getuid())
-    return f"{name} (run-now)"
 
 
 def _tell_begun(run: Run, live: bool) -> None:

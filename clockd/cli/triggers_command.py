@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from clockd.service import TriggerView
     from clockd.store import Store
 
+NONE = "There are no triggers yet."
+
 
 @click.command()
 @triggers_option
@@ -43,11 +45,12 @@ def triggers(path: Path | None, as_json: bool, utc: bool) -> None:
         output.echo_json([view.to_json() for view in views])
         return
     if not views:
-        click.echo("There are no triggers yet; `clockd init` writes a first file.")
+        output.say(NONE)
         return
     output.table(
         ("TRIGGER", "STATE", "NEXT", "LAST", "SCHEDULE"),
         [_row(view, utc=utc) for view in views],
+        outcomes=3,
     )
 
 
@@ -80,28 +83,51 @@ def next_(
     as_json: bool,
     utc: bool,
 ) -> None:
-    """List the coming fire times of all triggers, or of TRIGGER."""
-    from clockd import config, service
+    """List the coming fire times of all triggers, or of TRIGGER.
+
+    A trigger that does not fire (inactive, paused, a past date) is left out.
+    """
+    from clockd import service
 
     installation = install(path)
-    config.require(installation.loaded)
-    chosen = [t for t in installation.loaded.triggers if t.active]
+    views = read_views(installation)
+    zone = installation.loaded.timezone
     if trigger is not None:
-        chosen = [service.find_trigger(installation.loaded.triggers, trigger)]
-    after = instant(start, installation.loaded.timezone)
-    coming = list(islice(_merge(chosen, after), count))
+        views = [_find(views, trigger)]
+        zone = views[0].trigger.timezone
+    firing = [view.trigger for view in views if view.fires]
+    coming = list(islice(_merge(firing, instant(start, zone)), count))
     if as_json:
         output.echo_json(
             [{"trigger": t.slug, "fire_time": service.instant(at)} for at, t in coming]
         )
-        return
+    else:
+        _show(coming, utc=utc)
     if not coming:
-        click.echo("Nothing fires any more.")
-        return
+        output.say(_why_none(views), err=as_json)
+
+
+def _find(views: list[TriggerView], name: str) -> TriggerView:
+    from clockd import service
+
+    found = service.find_trigger([view.trigger for view in views], name)
+    return next(view for view in views if view.trigger is found)
+
+
+def _show(coming: list[tuple[datetime, Trigger]], *, utc: bool) -> None:
     now = clock.now()
-    for at, t in coming:
-        shown = output.local(at, t.timezone, utc=utc)
-        click.echo(f"{shown}  {output.distance(at, now):>10}  {t.slug}")
+    for at, trigger in coming:
+        shown = output.local(at, trigger.timezone, utc=utc)
+        output.say(f"{shown}  {output.distance(at, now):>10}  {trigger.slug}")
+
+
+def _why_none(views: list[TriggerView]) -> str:
+    if len(views) == 1:
+        view = views[0]
+        return f"{view.trigger.slug} {view.silence or 'does not fire any more'}."
+    if not views:
+        return NONE
+    return "No trigger fires; `clockd triggers` shows their states."
 
 
 def _merge(
@@ -110,20 +136,12 @@ def _merge(
     """Yield fire times in order, over all triggers."""
     from clockd import service
 
-    schedules = [(t, service.schedule_of(t)) for t in triggers]
-    heap = [
-        (at, number)
-        for number, (_, parsed) in enumerate(schedules)
-        if (at := parsed.next(after)) is not None
-    ]
-    heapq.heapify(heap)
-    while heap:
-        at, number = heapq.heappop(heap)
-        trigger, parsed = schedules[number]
-        yield at, trigger
-        following = parsed.next(at)
-        if following is not None:
-            heapq.heappush(heap, (following, number))
+    def of(number: int, trigger: Trigger) -> Iterator[tuple[datetime, int]]:
+        for at in service.coming(service.schedule_of(trigger), after):
+            yield at, number
+
+    for at, number in heapq.merge(*(of(n, t) for n, t in enumerate(triggers))):
+        yield at, triggers[number]
 
 
 def read_views(installation: Installation) -> list[TriggerView]:
@@ -151,7 +169,7 @@ def reading_store(installation: Installation) -> Iterator[Store | None]:
     try:
         store = installation.open_store()
     except StoreError as error:
-        click.echo(f"Warning: {error.message}; showing the file alone", err=True)
+        output.warn(f"{error.message}; showing the file alone")
         yield None
         return
     try:

@@ -11,6 +11,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from clockd import service
+from clockd.store import Store
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -82,15 +84,35 @@ class Home:
             text=True,
         )
 
+    # -- the books, without a command in between -------------------------------
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """Give the database that clockd uses here."""
+        names = ("CLOCKD_DATABASE_URL", "DATABASE_URL")
+        urls = [self.environ[name] for name in names if name in self.environ]
+        store = Store.open((urls or [f"sqlite:///{self.folder / 'clockd.db'}"])[0])
+        try:
+            yield store
+        finally:
+            store.close()
+
     def runs(self, trigger: str | None = None, **wanted: Any) -> list[dict[str, Any]]:
         """Return the runs on record, oldest first, that are as wanted."""
-        where = ["--trigger", trigger] if trigger else []
-        found = self.json("runs", "--limit", "1000", *where)
+        with self.store() as store:
+            found = store.runs.list(trigger=trigger, limit=1000)
+        shown: list[Any] = [service.run_to_json(run) for run in reversed(found)]
         return [
             run
-            for run in reversed(found)
+            for run in shown
             if all(run[name] == value for name, value in wanted.items())
         ]
+
+    def ask(self, trigger: str = "task") -> int:
+        """Put a run in the running clock's line; return its id."""
+        with self.store() as store:
+            known = store.triggers.find(trigger).trigger
+            return service.request_run(store, known, by="a test").id
 
     def wait_for_run(
         self, trigger: str, timeout_s: float = 30, **wanted: Any
