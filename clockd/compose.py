@@ -16,6 +16,7 @@ from clockd.launch import LaunchSettings
 from clockd.model import RunnerKind
 from clockd.settings import Settings, database_url_for
 from clockd.store import Store
+from clockd.watch import adoption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +120,7 @@ class Installation:
             host=host_name(),
             process_type=self.settings.process_type,
             environ=self.environ,
-            twin=None if kind is RunnerKind.LOCAL else self.expanded,
+            twin=None if kind is RunnerKind.LOCAL else self._twin,
         )
 
     def expanded(self, app: str, command: str) -> str:
@@ -128,6 +129,10 @@ class Installation:
 
         del app
         return procfile.expand(command, procfile.read(self.procfile))
+
+    def _twin(self, app: str, command: str) -> str:
+        """Return what two launches must not have in common to be told apart."""
+        return adoption.first_line(self.expanded(app, command))
 
     def shown(self, app: str, command: str) -> frozenset[str]:
         """Return the ways in which the platform may show a command."""

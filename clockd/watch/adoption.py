@@ -32,7 +32,8 @@ RESEND_AFTER_S = 60.0
 SKEW = timedelta(seconds=5)
 
 _VARIABLE = re.compile(r"\$(?:\w+|\{[^}]*\})")
-_STARTING = re.compile(r"Starting process with command `(.*)`")
+#: A command of several lines is cut after its first: a line of the log is one line.
+_STARTING = re.compile(r"Starting process with command `(.*?)(`?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +95,31 @@ def find_in_log(
     for line in lines:
         if not line.dyno.startswith(prefix) or line.dyno in owned.names:
             continue
-        match = _STARTING.match(line.text) if line.from_platform else None
-        if match and line.at >= since and shown_as(match[1], commands):
+        match = _STARTING.fullmatch(line.text) if line.from_platform else None
+        if match is None or line.at < since:
+            continue
+        whole = bool(match[2])
+        if shown_as(match[1], commands if whole else _first_lines(commands)):
             return Dyno(
                 app=attempt.app,
                 name=line.dyno,
                 id=f"log:{line.dyno}:{line.at:%Y%m%dT%H%M%S.%f}",
-                command=match[1],
+                command=attempt.command,
                 process_type=attempt.process_type,
                 state="unknown",
                 size=attempt.size,
                 created_at=line.at.replace(microsecond=0),
             )
     return None
+
+
+def first_line(command: str) -> str:
+    """Return what a log shows of a command: its first line."""
+    return command.partition("\n")[0]
+
+
+def _first_lines(commands: Collection[str]) -> set[str]:
+    return {first_line(command) for command in commands if "\n" in command}
 
 
 def reaches_back(lines: Iterable[LogLine], instant: datetime) -> bool:

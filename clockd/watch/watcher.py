@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 TICK_S = 0.1
 FLUSH_S = 0.5
 RECONCILE_S = 5.0
-#: A local process of another host is given up this long after its time to live.
-FOREIGN_PATIENCE_S = 120.0
+#: What cannot be seen is given up this long after its time to live.
+PATIENCE_S = 120.0
 
 log = structlog.get_logger()
 
@@ -347,23 +347,30 @@ class Watcher:
                 self._finish(track)
         elif track.settled(now):
             self._finish(track)
-        elif track.foreign:
-            self._mind_foreign(track, now)
-        elif track.dyno is None:
-            self._seeker.step(track, now)
+        elif track.foreign or track.dyno is None:
+            if not track.foreign:
+                self._seeker.step(track, now)
+            if track.foreign or track.dyno is None:
+                self._give_up(track, now)
         elif not track.evidence.ended:
             self._stops.keep_time(track, now)
             if self._presence.vanished(track, now):
                 self._finish(track)
 
-    def _mind_foreign(self, track: Track, now: float) -> None:
-        if now > track.began + track.attempt.time_to_live_s + FOREIGN_PATIENCE_S:
-            track.verdict = Verdict(
-                outcome=Outcome.LOST,
-                exit_status=None,
-                reason=f"it ran on {track.attempt.host or 'Heroku'}, "
-                "where this clock cannot look",
-            )
+    def _give_up(self, track: Track, now: float) -> None:
+        """Call an attempt lost whose dyno, wherever it was, must have ended by now."""
+        limit = track.began + track.attempt.time_to_live_s + PATIENCE_S
+        if track.verdict is not None or now <= limit:
+            return
+        place = track.attempt.host or "Heroku"
+        track.verdict = Verdict(
+            outcome=Outcome.LOST,
+            exit_status=None,
+            reason=f"it ran on {place}, where this clock cannot look"
+            if track.foreign
+            else "the launch was not answered, and its dyno could not be looked for "
+            "until it must have ended",
+        )
 
     def _cancel(self, run_id: int, cause: StopCause) -> None:
         for track in self._tracks.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,13 +24,6 @@ APP = "sharp-mountain-4005"
 def task(command: str, more: str = "", slug: str = "task") -> str:
     """Return a trigger that fires only by hand."""
     return f"\n  {slug}:\n    command: {command}\n    cron: 0 0 1 1 *\n{more}"
-
-
-def ask(home: Home, slug: str = "task") -> int:
-    """Put a run in the running clock's line; return its id."""
-    done = home.run("run-now", slug, "--detach")
-    assert done.returncode == 0, done.stderr
-    return int(home.runs(slug)[-1]["run_id"])
 
 
 def write(home: Home, triggers: str) -> None:
@@ -68,7 +62,7 @@ def test_a_run_is_a_dyno_with_its_exit_status_and_output_on_record(
         ),
     )
     with home.clock() as clock:
-        run_id = ask(home)
+        run_id = home.ask()
         finished = clock.wait_for("run.finished", run_id=run_id)
 
     (body,) = bodies(fake)
@@ -87,17 +81,17 @@ def test_a_run_is_a_dyno_with_its_exit_status_and_output_on_record(
     assert f"run {run_id} by task\nbad\n" in logs
 
 
-def test_due_fire_times_are_launched_once_each(
-    database: Home, fake: FakeHeroku
-) -> None:
+def test_a_fire_time_is_launched_once(database: Home, fake: FakeHeroku) -> None:
     home = database
-    write(home, "\n  minute:\n    command: exit 0\n    cron: '* * * * *'\n")
+    at = datetime.now(UTC) + timedelta(seconds=6)
+    write(home, f"\n  once:\n    command: exit 0\n    at: {at:%Y-%m-%d %H:%M:%S}\n")
     with home.clock() as clock:
-        clock.wait_for("run.finished", timeout_s=90)
+        clock.wait_for("run.finished")
 
-    run = home.runs("minute")[0]
+    (run,) = home.runs("once")
     assert (run["outcome"], run["cause"]) == ("succeeded", "scheduled")
-    assert len(fake.launches()) == len(home.runs("minute"))
+    assert run["fire_time"] == f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    assert len(fake.launches()) == 1
     assert run["lag_s"] < 2
 
 
@@ -107,7 +101,7 @@ def test_a_cancelled_run_is_a_dyno_stopped_by_its_name(
     fake.app.stop_grace_s = 1
     write(heroku, task("trap 'exit 0' TERM; echo up; sleep 300 & wait"))
     with heroku.clock() as clock:
-        run_id = ask(heroku)
+        run_id = heroku.ask()
         wait_until(lambda: fake.journal)
         assert heroku.run("runs", "cancel", str(run_id)).returncode == 0
         finished = clock.wait_for("run.finished", run_id=run_id)
@@ -123,7 +117,7 @@ def test_a_size_the_app_may_not_have_is_left_out_with_a_warning(
     fake.app.default_size = "Basic"
     write(heroku, task("exit 0", "    dyno: performance-m\n"))
     with heroku.clock() as clock:
-        run_id = ask(heroku)
+        run_id = heroku.ask()
         clock.wait_for("run.finished", run_id=run_id, outcome="succeeded")
 
     assert [body.get("size") for body in bodies(fake)] == ["performance-m", None]
@@ -142,7 +136,7 @@ def test_a_refused_command_is_a_failed_launch(heroku: Home, fake: FakeHeroku) ->
     )
     write(heroku, task("exit 0"))
     with heroku.clock() as clock:
-        finished = clock.wait_for("run.finished", run_id=ask(heroku))
+        finished = clock.wait_for("run.finished", run_id=heroku.ask())
 
     assert finished["outcome"] == "launch_failed"
     assert "Command is not allowed." in finished["reason"]
@@ -165,7 +159,7 @@ def test_a_lost_answer_is_found_again_and_nothing_sent_twice(
     fake.fault(kind, method="POST", path="/dynos$", **options)
     write(heroku, task("sleep 2; exit 5"))
     with heroku.clock() as clock:
-        run_id = ask(heroku)
+        run_id = heroku.ask()
         clock.wait_for("run.adopted", run_id=run_id)
         finished = clock.wait_for("run.finished", run_id=run_id)
 
@@ -187,7 +181,7 @@ def test_what_was_certainly_not_created_is_sent_again(
     fake.fault(kind, method="POST", path="/dynos$", **options)
     write(heroku, task("exit 0"))
     with heroku.clock() as clock:
-        run_id = ask(heroku)
+        run_id = heroku.ask()
         clock.wait_for("run.held", run_id=run_id)
         clock.wait_for("run.finished", run_id=run_id, outcome="succeeded")
 
@@ -200,7 +194,7 @@ def test_a_platform_that_is_away_is_waited_for(heroku: Home, fake: FakeHeroku) -
     write(heroku, task("exit 0"))
     with heroku.clock() as clock:
         fake.pause()
-        run_id = ask(heroku)
+        run_id = heroku.ask()
         held = clock.wait_for("run.held", run_id=run_id)
         fake.resume()
         clock.wait_for("run.finished", run_id=run_id, outcome="succeeded")
@@ -213,9 +207,9 @@ def test_a_full_app_makes_runs_wait_in_line(heroku: Home, fake: FakeHeroku) -> N
     fake.app.limit = 1
     write(heroku, task("sleep 2", slug="one") + task("exit 0", slug="two"))
     with heroku.clock() as clock:
-        first = ask(heroku, "one")
+        first = heroku.ask("one")
         clock.wait_for("run.launched", run_id=first)
-        second = ask(heroku, "two")
+        second = heroku.ask("two")
         clock.wait_for("run.held", run_id=second)
         clock.wait_for("run.finished", run_id=first)
         # Well within the half minute after which it would be tried anyway.
@@ -229,7 +223,7 @@ def test_a_lost_log_stream_is_opened_again_and_no_line_doubled(
 ) -> None:
     write(heroku, task("for n in 1 1 2 3 4; do echo line $n; sleep 0.5; done"))
     with heroku.clock() as clock:
-        run_id = ask(heroku)
+        run_id = heroku.ask()
         wait_until(lambda: any("line 2" in str(line) for line in fake.app.log))
         fake.cut_streams()
         clock.wait_for("run.finished", run_id=run_id, outcome="succeeded")
@@ -244,7 +238,7 @@ def test_dynos_outlive_the_clock_and_are_adopted(
 ) -> None:
     write(heroku, task("echo begun; sleep 4; echo over; exit 6"))
     clock = heroku.start()
-    run_id = ask(heroku)
+    run_id = heroku.ask()
     clock.wait_for("run.launched", run_id=run_id)
     assert clock.stop() < 5
     assert only_dyno(fake).stopped_by is None
@@ -265,7 +259,7 @@ def test_a_clock_killed_before_the_answer_leaves_a_dyno_that_is_found(
     write(heroku, task("sleep 5; exit 8"))
     clock = heroku.start()
     fake.fault("delay", method="POST", path="/dynos$", delay_s=1.5)
-    run_id = ask(heroku)
+    run_id = heroku.ask()
     wait_until(lambda: fake.launches())
     clock.kill()
     wait_until(lambda: fake.journal)
@@ -283,7 +277,7 @@ def test_a_stop_does_not_wait_for_a_platform_that_hangs(
     write(heroku, task("exit 0"))
     clock = heroku.start()
     fake.fault("hang", method="POST", path="/dynos$")
-    run_id = ask(heroku)
+    run_id = heroku.ask()
     wait_until(lambda: fake.launches())
 
     assert clock.stop(signal.SIGTERM) < 5
@@ -295,7 +289,7 @@ def test_a_dyno_the_platform_stops_is_not_called_failed(
 ) -> None:
     write(heroku, task("sleep 60"))
     with heroku.clock() as clock:
-        run_id = ask(heroku)
+        run_id = heroku.ask()
         clock.wait_for("run.launched", run_id=run_id)
         fake.app.stop(only_dyno(fake), "platform")
         finished = clock.wait_for("run.finished", run_id=run_id)
@@ -313,7 +307,7 @@ def test_retries_are_dynos_of_their_own(heroku: Home, fake: FakeHeroku) -> None:
         ),
     )
     with heroku.clock() as clock:
-        run_id = ask(heroku)
+        run_id = heroku.ask()
         clock.wait_for("run.finished", run_id=run_id)
 
     run = heroku.json("runs", "show", str(run_id))
@@ -327,7 +321,7 @@ def test_the_key_is_never_shown(heroku: Home, fake: FakeHeroku, tmp_path: Path) 
     fake.fault("status", path="/dynos$", status=401, times=None)
     write(heroku, task("exit 0"))
     with heroku.clock() as clock:
-        run_id = ask(heroku)
+        run_id = heroku.ask()
         clock.wait_for("run.held", run_id=run_id)
         shown = heroku.run("runs", "show", str(run_id)).stdout
         checked = heroku.run("doctor")

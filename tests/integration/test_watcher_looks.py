@@ -88,3 +88,20 @@ def test_a_stop_that_could_not_be_written_is_written_when_it_can(
     requested_at = world.get(run).attempts[-1].stop_requested_at
     assert requested_at is not None
     assert requested_at <= asked_at
+
+
+def test_a_lost_answer_nobody_can_look_into_is_given_up_after_its_time(
+    world: World,
+) -> None:
+    world.runner.list_failure = RunnerUnavailable(
+        "forbidden", kind=Unavailable.FORBIDDEN
+    )
+    run, attempt = world.lose_answer()
+    world.after(600, lambda: world.boot.offset_s >= 590)
+    assert world.get(run).state is RunState.UNKNOWN
+
+    world.after(400, lambda: world.get(run).state is RunState.FINISHED)
+
+    assert world.get(run).outcome is Outcome.LOST
+    assert world.boot.offset_s > attempt.time_to_live_s
+    assert world.relaunched == []

@@ -87,6 +87,30 @@ def test_a_task_that_ended_before_the_look_is_found_in_the_log() -> None:
     assert dyno.created_at <= started("worker 42").at
 
 
+def test_a_command_of_several_lines_is_known_by_its_first() -> None:
+    attempt = replace(ATTEMPT, command="echo $DAY\necho b")
+    lines = [
+        LogLine(at=line.at, source="heroku", dyno=line.dyno, text=text)
+        for line in [started("")]
+        for text in ["Starting process with command `echo Monday", "echo b`"]
+    ]
+
+    dyno = find_in_log(attempt, {attempt.command}, lines, NOBODY)
+
+    assert dyno is not None
+    assert dyno.command == attempt.command
+    other = replace(attempt, command="echo $DAY")
+    assert find_in_log(other, {other.command}, lines, NOBODY) is None
+
+
+def test_a_command_that_ends_in_a_backtick_is_found() -> None:
+    attempt = replace(ATTEMPT, command="echo `date`")
+
+    dyno = find_in_log(attempt, {attempt.command}, [started("echo `date`")], NOBODY)
+
+    assert dyno is not None
+
+
 def test_an_older_dyno_of_a_recycled_name_is_not_taken_from_the_log() -> None:
     assert (
         find_in_log(ATTEMPT, SHOWN, [started("worker 42", after_s=-60)], NOBODY) is None
