@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TURN_S = 1.0
 SWEEP_S = 3.0
 PRUNE_S = 3600.0
-#: An edit of more triggers than this is told as a number.
+#: Of more triggers, or problems, than this the rest is told as a number.
 _TOLD = 50
 
 log = structlog.get_logger()
@@ -220,8 +220,7 @@ class Tenure:
             log.error(events.CONFIG_REJECTED, reason=error.message, hint=error.hint)
 
     def _apply(self, loaded: config.Loaded) -> None:
-        for problem in loaded.warnings:
-            log.warning(events.CONFIG_LOADED, warning=str(problem))
+        _tell_warnings(loaded)
         self._run_on(config.effective_runner(loaded, self._installation.settings))
         result = self._store.triggers.sync(
             loaded.triggers,
@@ -263,8 +262,18 @@ class Tenure:
             log.warning(events.STORE_FAILED, reason=error.message)
 
 
+def _tell_warnings(loaded: config.Loaded) -> None:
+    for problem in loaded.warnings[:_TOLD]:
+        log.warning(events.CONFIG_LOADED, warning=str(problem))
+    if len(loaded.warnings) > _TOLD:
+        log.warning(
+            events.CONFIG_LOADED,
+            warning=f"{len(loaded.warnings) - _TOLD} more: `clockd check` shows them",
+        )
+
+
 def _tell_rejected(loaded: config.Loaded) -> None:
-    for problem in loaded.problems:
+    for problem in loaded.problems[:_TOLD]:
         log.error(events.CONFIG_REJECTED, problem=str(problem))
     log.error(
         events.CONFIG_REJECTED,
