@@ -3,7 +3,9 @@
 `loading`    the file and its top: `load`, `Loaded`, `require`, `effective_runner`
 `triggers`   one entry → one trigger
 `keys`       the table of keys that reading and the JSON Schema come from
-`values`     readers of single values; `maps` of `env` and the like, `zones` of zones
+`values`     readers of single values; `names` of apps, zones and sizes, `maps` of `env`
+             and the like
+`zones`      the names of time zones
 `variables`  `${NAME}` in `env`
 `schema`     the JSON Schema
 `yaml12`     YAML 1.2 → nodes with their places; `yaml_errors` says why not

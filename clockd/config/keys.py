@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from clockd.config.maps import CatchUpReader, Env, Later
+from clockd.config.names import AppName, Size, Zone
 from clockd.config.values import (
     DAY_S,
-    AppName,
     Duration,
     Flag,
     Number,
     Schema,
-    Size,
     Text,
     Version,
     Word,
-    Zone,
     scalar,
 )
 from clockd.config.yaml12 import Kind
@@ -73,23 +71,28 @@ class Key:
 class Expression:
     """A schedule's expression, as text; what it means is for `schedule` to say."""
 
-    _LONGEST = 500
-
-    def __init__(self, *kinds: Kind) -> None:
-        self._kinds = (Kind.TEXT, *kinds)
-        self._text = Text(longest=self._LONGEST)
+    _text = Text(longest=500)
+    schema: ClassVar[Schema] = _text.schema
 
     def __call__(self, node: Node, report: Report) -> str:
         """Return the expression as written."""
-        found = scalar(node, *self._kinds)
-        return found.text if found.kind is not Kind.TEXT else self._text(node, report)
+        if node.kind is Kind.TEXT:
+            return self._text(node, report)
+        # A number means nothing here, which `schedule` says best.
+        return scalar(node, Kind.INTEGER, Kind.NUMBER, wanted="a schedule").text
 
-    @property
-    def schema(self) -> Schema:
-        """The JSON Schema."""
-        if Kind.INTEGER not in self._kinds:
-            return self._text.schema
-        return {"anyOf": [self._text.schema, {"type": "integer"}]}
+
+class Interval(Expression):
+    """An expression in which a number alone is one of seconds."""
+
+    schema: ClassVar[Schema] = {
+        "anyOf": [Expression.schema, {"type": "integer", "minimum": 1}]
+    }
+
+    def __call__(self, node: Node, report: Report) -> str:
+        """Return the expression, with its unit."""
+        text = super().__call__(node, report)
+        return f"{text}s" if text.isascii() and text.isdigit() else text
 
 
 def _table(*keys: Key) -> dict[str, Key]:
@@ -109,14 +112,14 @@ SCHEDULES: Final = _table(
         name=ScheduleKind.CRON,
         read=Expression(),
         description="When, as five fields that mean what Debian's cron means: minute, "
-        "hour, day of month, month, day of week. Or @hourly, @daily, …",
+        "hour, day of month, month, day of week. Or a macro, such as @daily.",
     ),
     Key(
         name=ScheduleKind.EVERY,
-        read=Expression(Kind.INTEGER),
+        read=Interval(),
         description="When, aligned to the clock: 10m, 2h or another divisor of the "
-        "hour or the day; or `day at 02:30`, `hour at :15`, `monday at 09:00`. Below a "
-        "minute for local runs only.",
+        "hour or the day, also as a number of seconds; or `day at 02:30`, `hour at "
+        ":15`, `monday at 09:00`. Below a minute for local runs only.",
     ),
     Key(
         name=ScheduleKind.AT,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from clockd.config import yaml12
-from clockd.config.keys import TOP, TOP_NAMES
+from clockd.config.keys import OPTIONS, TOP, TOP_NAMES, TRIGGER
 from clockd.config.maps import entries, unknown_key
-from clockd.config.problems import START, Invalid, Problem, Report, Severity
+from clockd.config.problems import START, Invalid, Problem, Report, Severity, TooMany
 from clockd.config.triggers import TriggerReader
 from clockd.config.values import mapping
 from clockd.config.yaml12 import Mapping, Scalar
@@ -39,7 +40,7 @@ class Loaded:
 
     Args:
         triggers: Those without an error, in the file's order. With an error at the top
-            of the file or in `defaults`: none.
+            of the file or in `defaults`, or with a thousand errors: none.
         problems: The errors, in the file's order; with any, the file is not to be used.
         warnings: What is probably not meant, in the file's order.
         runner: `heroku`, `local` or `auto`, as written; see `effective_runner`.
@@ -47,7 +48,8 @@ class Loaded:
         timezone: The zone of triggers that name none.
         path: The file; None for a text that is in none.
         lines: The line of each trigger, from 1, by slug.
-        digest: SHA-256 of the content, in hexadecimal; empty if it cannot be read.
+        digest: SHA-256 of the content, in hexadecimal; empty if it cannot be read. Of a
+            file that is too long, of its beginning.
     """
 
     triggers: tuple[Trigger, ...] = ()
@@ -77,19 +79,22 @@ def load(
         environ: The variables that `env` may refer to; the process's own by default.
     """
     report = Report("triggers.yaml" if path is None else str(path))
+    digest = ""
     try:
         content = _read(path) if text is None else text.encode("utf-8", "surrogatepass")
         digest = hashlib.sha256(content).hexdigest()
         root = yaml12.parse(_decode(content), report)
     except Invalid as error:
         report.invalid(START, error)
-        return _finish(report, path=path)
+        return _finish(report, path=path, digest=digest)
     top = _Top(report, settings, os.environ if environ is None else environ)
     if not report.errors or root is not None:
-        top.read(root)
+        with suppress(TooMany):
+            top.read(root)
+            top.complete = True
     return _finish(
         report,
-        triggers=tuple(top.triggers),
+        triggers=tuple(top.triggers) if top.complete else (),
         runner=top.values.get("runner", "auto"),
         app=top.values.get("app") or settings.heroku_app_name,
         timezone=top.values.get("timezone", "UTC"),
@@ -179,6 +184,9 @@ class _Top:
         self.values: dict[str, Any] = {}
         self.triggers: list[Trigger] = []
         self.lines: dict[str, int] = {}
+        self.complete = False
+        #: Whether a key that is not known holds a map: the triggers may be in it.
+        self._elsewhere = False
         self._nodes: dict[str, Node] = {}
         self._report = report
         self._settings = settings
@@ -186,7 +194,7 @@ class _Top:
 
     def read(self, root: Node | None) -> None:
         """Read the whole tree."""
-        if root is None or (isinstance(root, Scalar) and not root.text):
+        if root is None or root.kind is yaml12.Kind.NULL:
             self._report.error(START, "the file is empty", code="file", hint=_EXAMPLE)
         elif not isinstance(root, Mapping):
             self._report.error(
@@ -203,6 +211,7 @@ class _Top:
         for key, value in entries(root, self._report):
             if key.text not in TOP_NAMES:
                 self._report.invalid(key, _unknown(key.text, value))
+                self._elsewhere |= isinstance(value, Mapping)
                 continue
             self._nodes[key.text] = value
             spec = TOP.get(key.text)
@@ -248,6 +257,8 @@ class _Top:
 
     def _entries(self, root: Mapping) -> list[tuple[Scalar, Node]]:
         node = self._nodes.get("triggers")
+        if node is None and self._elsewhere:
+            return []
         if node is None or node.kind is yaml12.Kind.NULL:
             self._report.error(
                 node or root,
@@ -257,7 +268,7 @@ class _Top:
             )
             return []
         try:
-            found = mapping(node, "the triggers by their slugs")
+            found = mapping(node, "write each trigger as `slug:`, its keys below it")
         except Invalid as error:
             self._report.invalid(node, error)
             return []
@@ -276,5 +287,12 @@ def _unknown(name: str, value: Node) -> Invalid:
             f"the trigger {name!r} is not under `triggers`",
             code="unknown-key",
             hint="indent it, and put it under `triggers:`",
+        )
+    if name in TRIGGER:
+        where = "under `defaults:`, or into a trigger"
+        return Invalid(
+            f"`{name}` belongs to a trigger",
+            code="unknown-key",
+            hint=f"put it {where if name in OPTIONS else 'into one'}",
         )
     return unknown_key(name, TOP_NAMES)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clockd.config import variables
 from clockd.config.problems import Invalid, guess, shown
-from clockd.config.values import DAY_S, Duration, Schema, Word, mapping, scalar
+from clockd.config.values import DAY_S, Duration, Schema, Word, mapping
 from clockd.config.yaml12 import Kind, Mapping, Scalar
 from clockd.model import CatchUp
 
@@ -105,7 +105,6 @@ def unknown_key(name: str, known: tuple[str, ...]) -> Invalid:
 class Env:
     """Names and values of environment variables; values become text as written."""
 
-    _KINDS = (Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN)
     schema: Final[Schema] = {
         "type": ["object", "null"],
         "propertyNames": {
@@ -121,7 +120,8 @@ class Env:
     def __call__(self, node: Node, report: Report) -> dict[str, str]:
         """Return the variables."""
         env = {}
-        for key, value in entries(mapping(node, "variables"), report):
+        found = mapping(node, "write `NAME: value`, one a line")
+        for key, value in entries(found, report):
             try:
                 self._check_name(key.text)
             except Invalid as error:
@@ -134,6 +134,14 @@ class Env:
 
     @staticmethod
     def _check_name(name: str) -> None:
+        if "=" in name:
+            # What stands behind it may be a password.
+            raise Invalid(
+                f"{shown(name.partition('=')[0] + '=…')} cannot be the name of a "
+                "variable",
+                code="env",
+                hint="write `NAME: value`, with a colon and a blank",
+            )
         if not ENV_NAME.fullmatch(name):
             raise Invalid(
                 f"{shown(name)} cannot be the name of a variable",
@@ -150,7 +158,13 @@ class Env:
     def _read_value(self, node: Node) -> str:
         if node.kind is Kind.NULL:
             raise Invalid("there is no value", code="type", hint='write "" for none')
-        text = scalar(node, *self._KINDS).text
+        if not isinstance(node, Scalar):
+            raise Invalid(
+                f"the value of a variable cannot be {node.kind.value}",
+                code="type",
+                hint="write it as one text, in quotes",
+            )
+        text = node.text
         if "\0" in text:
             raise Invalid("no variable can hold U+0000", code="env", hint="delete it")
         if len(text) > LONGEST_VALUE:
@@ -182,7 +196,8 @@ class CatchUpReader:
             try:
                 rule = CatchUp(within_s=self._WITHIN(node, report))
             except Invalid as error:
-                error.hint = "write none, a duration as 6h, or {within: 6h, run: all}"
+                if error.code != "range":
+                    error.hint = "write none, or 6h, or {within: 6h, run: all}"
                 raise
         return self._shared.setdefault(rule, rule)
 
@@ -220,7 +235,8 @@ class Later:
     def __call__(self, node: Node, report: Report) -> None:
         """Put down unknown names, if it is a map of known ones."""
         if self.names:
-            for _ in known_entries(mapping(node, "its keys"), self.names, report):
+            hint = f"its keys are {', '.join(self.names)}"
+            for _ in known_entries(mapping(node, hint), self.names, report):
                 pass
 
     @property

@@ -8,9 +8,14 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
+from clockd.redaction import redact
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: So many errors are listed. A file with more was not written by hand, and to find
+#: what was meant by each would take long.
+MAX_ERRORS: Final = 1000
 #: A message repeats at most this much of a value.
 _SHOWN = 60
 #: Longer words than this are compared with no other: it would take too long.
@@ -97,6 +102,10 @@ class Invalid(Exception):
         self.place = place
 
 
+class TooMany(Exception):
+    """The errors are more than are listed: the reading ends here."""
+
+
 @dataclass(slots=True)
 class Report:
     """The problems of one file, as they are found."""
@@ -104,13 +113,22 @@ class Report:
     file: str
     _found: dict[Problem, None] = field(default_factory=dict)
     errors: int = 0  #: so far, those found twice included
+    _listed: int = 0
 
     def error(
         self, place: Place, message: str, *, code: str = "value", hint: str = ""
     ) -> None:
-        """Put down an error. What a shared value causes twice is listed once."""
+        """Put down an error. What a shared value causes twice is listed once.
+
+        Raises:
+            TooMany: It is one too many.
+        """
         self.errors += 1
-        self._add(place, message, code, hint, Severity.ERROR)
+        self._listed += self._add(place, message, code, hint, Severity.ERROR)
+        if self._listed == MAX_ERRORS:
+            more = f"these are {MAX_ERRORS} problems; the file was read no further"
+            self._add(place, more, "file", "mend these first", Severity.ERROR)
+            raise TooMany
 
     def warning(
         self, place: Place, message: str, *, code: str = "value", hint: str = ""
@@ -131,17 +149,19 @@ class Report:
 
     def _add(
         self, place: Place, message: str, code: str, hint: str, severity: Severity
-    ) -> None:
+    ) -> bool:
         problem = Problem(
             file=self.file,
             line=place.line,
             column=place.column,
             code=code,
-            message=message,
-            hint=hint,
+            message=redact(message),
+            hint=redact(hint),
             severity=severity,
         )
+        new = problem not in self._found
         self._found[problem] = None
+        return new
 
 
 def shown(text: str) -> str:
@@ -157,10 +177,16 @@ def guess(word: str, words: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def nearest(word: str, words: tuple[str, ...]) -> str:
-    """Return the word most like `word` whatever its case; empty where none is near."""
+def nearest(word: str, words: tuple[str, ...], *, alike: float = 0.6) -> str:
+    """Return the word most like `word` whatever its case; empty where none is near.
+
+    Args:
+        word: The word.
+        words: What it may have been meant for.
+        alike: How near is near, from 0 to 1 for the same.
+    """
     if len(word) > _COMPARED:
         return ""
     lower = {each.lower(): each for each in words}
-    near = get_close_matches(word.strip().lower(), lower, n=1)
+    near = get_close_matches(word.strip().lower(), lower, n=1, cutoff=alike)
     return lower[near[0]] if near else ""

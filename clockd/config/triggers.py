@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clockd import schedule
 from clockd.config import variables
-from clockd.config.keys import LEAST_TIMEOUTS_S, OPTIONS, SCHEDULES, TRIGGER
+from clockd.config.keys import (
+    LEAST_TIMEOUTS_S,
+    OPTIONS,
+    SCHEDULES,
+    TOP_NAMES,
+    TRIGGER,
+)
 from clockd.config.maps import entries, unknown_key
 from clockd.config.problems import Invalid, shown
 from clockd.config.values import duration_text, mapping
-from clockd.config.yaml12 import Mapping, Scalar
+from clockd.config.yaml12 import Kind, Mapping, Scalar
 from clockd.errors import ScheduleError
 from clockd.model import DEFAULT_TIMEOUT_S, ScheduleKind, Trigger
 
@@ -30,6 +36,8 @@ SLUG: Final = re.compile("[a-z0-9][a-z0-9-]{0,63}")
 #: From here a schedule's intervals are measured: a Monday.
 _MONDAY = datetime(2024, 1, 1, tzinfo=UTC) - timedelta(seconds=1)
 _FIRES_COMPARED = 5
+#: No schedule but an `every` of seconds fires again within it.
+_MINUTE_S = 60
 
 
 class TriggerReader:
@@ -64,7 +72,9 @@ class TriggerReader:
     def read_defaults(self, node: Node) -> None:
         """Read `defaults`; what is wrong there is told once, there."""
         try:
-            entry = mapping(node, "the keys that triggers have in common")
+            entry = mapping(
+                node, "write what triggers have in common as `key: value`, one a line"
+            )
         except Invalid as error:
             self._report.invalid(node, error)
             return
@@ -75,9 +85,11 @@ class TriggerReader:
         errors = self._report.errors
         self._check_slug(slug)
         if not isinstance(node, Mapping):
+            empty = node.kind is Kind.NULL
+            found = "empty" if empty else f"{node.kind.value}, not a map"
             self._report.error(
                 slug,
-                f"trigger {shown(slug.text)} is {node.kind.value}, not a map",
+                f"trigger {shown(slug.text)} is {found}",
                 code="type",
                 hint="give it a command and one of cron, every and at",
             )
@@ -96,7 +108,7 @@ class TriggerReader:
         fields["env"] = self._env(own)
         kind = self._schedule_kind(slug, nodes)
         if kind is not None:
-            self._check_schedule(kind, nodes[kind], fields)
+            self._check_schedule(kind, nodes, fields)
         self._check_place(slug, fields, nodes)
         if self._report.errors > errors or kind is None:
             return None
@@ -189,9 +201,9 @@ class TriggerReader:
         return kinds[0]
 
     def _check_schedule(
-        self, kind: ScheduleKind, node: Node, fields: dict[str, Any]
+        self, kind: ScheduleKind, nodes: Table[str, Node], fields: Table[str, Any]
     ) -> None:
-        expression = fields.get(kind)
+        expression, node = fields.get(kind), nodes[kind]
         if expression is None:
             return
         try:
@@ -208,14 +220,15 @@ class TriggerReader:
                 code="schedule",
                 hint="write 1m or more: a dyno takes seconds to start",
             )
-        if fields.get("jitter_s"):
-            self._warn_of_jitter(parsed, fields["jitter_s"], node)
+        jitter_s = fields.get("jitter_s", 0)
+        if jitter_s >= (parsed.step_s or _MINUTE_S):
+            self._warn_of_jitter(parsed, jitter_s, nodes.get("jitter") or nodes[kind])
 
-    def _warn_of_jitter(self, parsed: Schedule, jitter_s: int, node: Node) -> None:
+    def _warn_of_jitter(self, parsed: Schedule, jitter_s: int, place: Node) -> None:
         interval_s = _shortest_interval_s(parsed)
         if interval_s is not None and jitter_s >= interval_s:
             self._report.warning(
-                node,
+                place,
                 f"a jitter of {duration_text(jitter_s)} is not shorter than the "
                 f"{duration_text(interval_s)} between two fire times",
                 code="jitter",
@@ -268,6 +281,12 @@ def _unknown(name: str, table: Table[str, Key]) -> Invalid:
             f"`{name}` has no default, every trigger has its own",
             code="unknown-key",
             hint="move it to the triggers",
+        )
+    if name in TOP_NAMES:
+        return Invalid(
+            f"`{name}` belongs to the top of the file",
+            code="unknown-key",
+            hint="move it there, without indentation",
         )
     return unknown_key(name, tuple(table))
 

@@ -9,10 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from clockd.config.problems import Invalid, guess, nearest, shown
-from clockd.config.yaml12 import Kind, Mapping, Scalar, to_integer
-from clockd.config.zones import zone_names
-from clockd.settings import APP_NAME
+from clockd.config.problems import Invalid, guess, shown
+from clockd.config.yaml12 import Kind, Mapping, Scalar, resolve, to_integer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Table
@@ -23,60 +21,60 @@ if TYPE_CHECKING:
 
 DAY_S: Final = 86_400
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
-_DURATION = re.compile("([0-9]{1,9})([smhd]?)")
+_DURATION = re.compile("([0-9]+)([smhd]?)")
+_DURATION_HINT = "write a number of seconds, or 90s, 30m, 2h, 1d"
+#: What YAML 1.1 takes for true or false, and 1.2 for text.
+_OLD_FLAGS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 #: Control characters a text of several lines may hold.
 _LAYOUT = str.maketrans("\t\n\r", "   ")
 
 Schema = dict[str, Any]
 
-_SPACE_SIZES = ("s", "m", "l", "l-ram", "xl", "2xl")
-#: The sizes of one-off dynos, lower case.
-SIZES: Final = (
-    *("eco", "basic", "standard-1x", "standard-2x"),
-    *(f"performance-{size}" for size in _SPACE_SIZES[1:]),
-    *(f"private-{size}" for size in _SPACE_SIZES),
-    *(f"shield-{size}" for size in _SPACE_SIZES),
-)
-#: What sizes were called, or are called for short.
-_OLD_SIZES: Final = {
-    "free": "eco",
-    "hobby": "basic",
-    "1x": "standard-1x",
-    "2x": "standard-2x",
-    "px": "performance-l",
-    "pm": "performance-m",
-    "pl": "performance-l",
-}
 
+def scalar(node: Node, *kinds: Kind, wanted: str = "", hint: str = "") -> Scalar:
+    """Return a node that is of one of some kinds.
 
-def scalar(node: Node, *kinds: Kind) -> Scalar:
-    """Return a node that is of one of some kinds."""
+    Args:
+        node: The node.
+        kinds: The kinds it may be of.
+        wanted: What is asked for, in words; else the kinds.
+        hint: What to do about another one, where there is more to say than that.
+
+    Raises:
+        Invalid: It is of another kind.
+    """
     if isinstance(node, Scalar) and node.kind in kinds:
         return node
-    wanted = " or ".join(kind.value for kind in kinds)
+    wanted = wanted or " or ".join(kind.value for kind in kinds)
     if node.kind is Kind.NULL:
-        raise Invalid("there is no value", code="type", hint=f"write {wanted}")
-    hint = ""
-    if isinstance(node, Scalar) and Kind.TEXT in kinds:
-        hint = f"put it in quotes: {shown(node.text)}"
-    elif isinstance(node, Scalar) and kinds == (Kind.BOOLEAN,):
-        hint = "YAML 1.2 knows only these two: yes, no, on and off are text"
-    value = f"{shown(node.text)} is" if isinstance(node, Scalar) else "this is"
-    raise Invalid(f"{value} {node.kind.value}, not {wanted}", code="type", hint=hint)
+        hint = hint or f"write {wanted}, or delete the key"
+        raise Invalid("there is no value", code="type", hint=hint)
+    value = "this"
+    if isinstance(node, Scalar):
+        value = shown(node.text)
+        hint = hint or _about_quotes(node, kinds)
+    raise Invalid(f"{value} is {node.kind.value}, not {wanted}", code="type", hint=hint)
 
 
-def mapping(node: Node, what: str) -> Mapping:
-    """Return a node that is a map; nothing at all counts as an empty one."""
+def _about_quotes(node: Scalar, kinds: tuple[Kind, ...]) -> str:
+    if Kind.TEXT in kinds:
+        return f"put it in quotes: {shown(node.text)}"
+    quoted = node.kind is Kind.TEXT and resolve(node.text) in kinds
+    return "leave the quotes out" if quoted else ""
+
+
+def mapping(node: Node, hint: str) -> Mapping:
+    """Return a node that is a map; nothing at all counts as an empty one.
+
+    Raises:
+        Invalid: It is something else; the hint says what to write.
+    """
     if isinstance(node, Mapping):
         return node
     if node.kind is Kind.NULL:
         return Mapping(node.line, node.column)
-    raise Invalid(
-        f"this is {node.kind.value}, not a map",
-        code="type",
-        hint=f"write {what}, one `key: value` a line",
-    )
+    raise Invalid(f"this is {node.kind.value}, not a map", code="type", hint=hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +107,9 @@ class Text:
     @property
     def schema(self) -> Schema:
         """The JSON Schema."""
-        wanted = r"^[\s\S]*\S[\s\S]*$" if self.lines else r"^.*\S.*$"
-        return {"type": "string", "maxLength": self.longest, "pattern": wanted}
+        control = r"\x00-\x08\x0b\x0c\x0e-\x1f" if self.lines else r"\x00-\x1f"
+        pattern = rf"^(?=[\s\S]*\S)[^{control}\x7f-\x9f]*$"
+        return {"type": "string", "maxLength": self.longest, "pattern": pattern}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,20 +121,20 @@ class Duration:
 
     def __call__(self, node: Node, _: Report) -> int:
         """Return the seconds."""
-        text = scalar(node, Kind.INTEGER, Kind.TEXT).text
-        found = _DURATION.fullmatch(text)
-        if found is None:
-            raise Invalid(
-                f"{shown(text)} is no duration",
-                hint="write a number of seconds, or 90s, 30m, 2h, 1d",
-            )
-        seconds = int(found[1]) * _UNITS.get(found[2], 1)
-        if not self.least <= seconds <= self.most:
-            least, most = duration_text(self.least), duration_text(self.most)
-            raise Invalid(
-                f"{text} is not between {least} and {most}",
-                code="range",
-            )
+        found = scalar(
+            *(node, Kind.INTEGER, Kind.TEXT), wanted="a duration", hint=_DURATION_HINT
+        )
+        seconds = _seconds(found)
+        if seconds is None:
+            raise Invalid(f"{shown(found.text)} is no duration", hint=_DURATION_HINT)
+        wrong = ""
+        if seconds < self.least:
+            wrong, hint = "short", f"write {duration_text(self.least)} or more"
+        elif seconds > self.most:
+            wrong, hint = "long", f"write {duration_text(self.most)} or less"
+        if wrong:
+            value = shown(found.text)[1:-1]
+            raise Invalid(f"{value} is too {wrong}", code="range", hint=hint)
         return seconds
 
     @property
@@ -145,8 +144,17 @@ class Duration:
         return {"anyOf": [number, {"type": "string", "pattern": "^[0-9]+[smhd]?$"}]}
 
 
+def _seconds(duration: Scalar) -> int | None:
+    if duration.kind is Kind.INTEGER:
+        return to_integer(duration.text)
+    found = _DURATION.fullmatch(duration.text)
+    return to_integer(found[1]) * _UNITS.get(found[2], 1) if found else None
+
+
 def duration_text(seconds: int) -> str:
-    """Return a duration as people write it: `90s`, `30m`, `24h`."""
+    """Return a duration as people write it: `90s`, `30m`, `24h`, `30d`."""
+    if seconds > DAY_S and seconds % DAY_S == 0:
+        return f"{seconds // DAY_S}d"
     for unit, size in (("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
@@ -190,11 +198,12 @@ class Word:
 
     def __call__(self, node: Node, _: Report) -> Any:
         """Return what the word stands for."""
-        text = scalar(node, Kind.TEXT).text
+        choice = f"one of {', '.join(self.words)}"
+        kinds = (Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN)
+        text = scalar(node, *kinds, wanted=choice).text
         if text not in self.words:
             raise Invalid(
-                f"{shown(text)} is none of {', '.join(self.words)}",
-                hint=guess(text, self.words),
+                f"{shown(text)} is not {choice}", hint=guess(text, self.words)
             )
         return self.words[text]
 
@@ -211,7 +220,11 @@ class Flag:
 
     def __call__(self, node: Node, _: Report) -> bool:
         """Return the value."""
-        return scalar(node, Kind.BOOLEAN).text.lower() == "true"
+        hint = ""
+        if node.kind is Kind.TEXT and isinstance(node, Scalar):
+            meant = _OLD_FLAGS.get(node.text.lower())
+            hint = f"write {meant}: YAML 1.2 takes this for text" if meant else ""
+        return scalar(node, Kind.BOOLEAN, hint=hint).text.lower() == "true"
 
 
 class Version:
@@ -221,77 +234,10 @@ class Version:
 
     def __call__(self, node: Node, _: Report) -> int:
         """Return the version."""
-        text = scalar(node, Kind.INTEGER).text
+        text = scalar(node, Kind.INTEGER, hint="write version: 1").text
         if to_integer(text) != 1:
             raise Invalid(
                 f"version {shown(text)[1:-1]} is not known to this clockd",
                 hint="write version: 1",
             )
         return 1
-
-
-class AppName:
-    """The name of a Heroku app."""
-
-    schema: Final[Schema] = {"type": "string", "pattern": f"^{APP_NAME.pattern}$"}
-
-    def __call__(self, node: Node, _: Report) -> str:
-        """Return the name."""
-        text = scalar(node, Kind.TEXT).text
-        if not APP_NAME.fullmatch(text):
-            raise Invalid(
-                f"{shown(text)} cannot be the name of a Heroku app",
-                hint="3 to 30 small letters, digits and dashes, a letter first",
-            )
-        return text
-
-
-class Zone:
-    """The name of a time zone."""
-
-    schema: Final[Schema] = {"type": "string", "minLength": 1}
-
-    def __call__(self, node: Node, _: Report) -> str:
-        """Return the name."""
-        text = scalar(node, Kind.TEXT).text
-        names = zone_names()
-        if text in names:
-            return text
-        cities = {name.rpartition("/")[2]: name for name in names}
-        near = nearest(text, tuple(names)) or cities.get(
-            nearest(text.replace(" ", "_"), tuple(cities)), ""
-        )
-        hint = f"did you mean {near}?" if near else "write a name as Europe/Amsterdam"
-        raise Invalid(
-            f"there is no time zone {shown(text)}", code="timezone", hint=hint
-        )
-
-
-class Size:
-    """A dyno size, in any case; becomes lower case."""
-
-    def __call__(self, node: Node, _: Report) -> str:
-        """Return the size."""
-        text = scalar(node, Kind.TEXT).text
-        size = text.lower()
-        if size not in SIZES:
-            near = _OLD_SIZES.get(size) or nearest(size, SIZES)
-            hint = f"did you mean {near}?" if near else f"one of {', '.join(SIZES)}"
-            raise Invalid(
-                f"there is no dyno size {shown(text)}", code="size", hint=hint
-            )
-        return size
-
-    @property
-    def schema(self) -> Schema:
-        """The JSON Schema; editors complete from the first list."""
-        pattern = f"^({'|'.join(map(_any_case, SIZES))})$"
-        return {
-            "anyOf": [{"enum": list(SIZES)}, {"type": "string", "pattern": pattern}]
-        }
-
-
-def _any_case(word: str) -> str:
-    return "".join(
-        f"[{char.upper()}{char}]" if char.isalpha() else char for char in word
-    )

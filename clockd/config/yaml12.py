@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from clockd.config.problems import START, Invalid, Position, Report, shown
+from clockd.config.problems import START, Invalid, Position, Report
 from clockd.config.yaml_errors import check_quoted, explain, forbidden
 
 if TYPE_CHECKING:
@@ -221,12 +221,13 @@ class _Composer:
             raise Invalid(
                 "an escape stands for half a character",
                 code="yaml",
+                hint="write the character itself",
                 place=_place(event),
             )
         if event.tag is not None:
-            kind = _tagged(event, _resolve(value))
+            kind = _tagged(event, resolve(value))
         else:
-            kind = _resolve(value) if event.implicit[0] else Kind.TEXT
+            kind = resolve(value) if event.implicit[0] else Kind.TEXT
         self._add(Scalar(value, kind, mark.line + 1, mark.column + 1), event.anchor)
 
     def _mapping(self, event: Any) -> None:
@@ -258,14 +259,16 @@ class _Composer:
         node = self._anchors.get(event.anchor)
         if node is None:
             raise Invalid(
-                f"*{event.anchor} stands for nothing: no &{event.anchor} before it",
+                "this alias stands for nothing: no value before it has its name",
                 code="yaml",
+                hint="put a value that begins with * in quotes",
                 place=_place(event),
             )
         if node in self._open:
             raise Invalid(
-                f"*{event.anchor} stands for what it is a part of",
+                "this alias stands for what it is a part of itself",
                 code="yaml",
+                hint="write out what is meant",
                 place=_place(event),
             )
         self._open[-1].items.append(node)
@@ -292,7 +295,7 @@ class _Composer:
             )
 
 
-def _resolve(text: str) -> Kind:
+def resolve(text: str) -> Kind:
     """Return what a plain scalar is by YAML 1.2's core schema."""
     if text and text[0] not in _NOT_TEXT:
         return Kind.TEXT
@@ -308,12 +311,13 @@ def _tagged(event: Any, found: Kind) -> Kind:
     wanted = (Kind.TEXT if scalar else found) if event.tag == "!" else None
     wanted = wanted or _TAGS.get(event.tag)
     if wanted is None:
-        message = f"the tag {shown(event.tag)} is not known here"
+        message = "this tag is not known here"
     elif wanted is found or (scalar and wanted is Kind.TEXT):
         return wanted
     else:
         message = f"the tag says {wanted.value}, but this is {found.value}"
-    raise Invalid(message, code="yaml", hint="leave tags away", place=_place(event))
+    hint = "leave the tag out, or put a value that begins with ! in quotes"
+    raise Invalid(message, code="yaml", hint=hint, place=_place(event))
 
 
 def _place(event: Any) -> Position:

@@ -27,7 +27,7 @@ _WORDS = (
     ),
     (
         "expected <block end>",
-        "this does not go on what stands above it",
+        "this does not continue what stands above it",
         "look at its indentation, and at quotes, dashes and brackets before it",
     ),
     (
@@ -41,6 +41,11 @@ _WORDS = (
         "put the value in quotes",
     ),
     (
+        "expected alphabetic or numeric character",
+        "a value cannot begin with * or &",
+        'put it in quotes, as "* * * * *"',
+    ),
+    (
         "expected chomping or indentation indicators",
         "| or > is followed by something on its line",
         "begin the text on the next line",
@@ -52,10 +57,33 @@ _WORDS = (
     ),
     (
         "found unexpected end of stream",
-        "the file ends inside a quoted text",
+        "this quoted text does not end",
         "close the quote",
     ),
+    (
+        "unknown escape character",
+        "a backslash in double quotes that begins no escape",
+        "put the text in single quotes, or double the backslash",
+    ),
+    (
+        "but got '<stream end>'",
+        "this bracket is not closed",
+        "close it, or put the text in quotes if it is none",
+    ),
+    (
+        "expected ',' or",
+        "here a comma or a closing bracket is missing",
+        "look at commas, brackets and quotes of the list or map",
+    ),
 )
+#: Of these the beginning is of interest, not the place where it was noticed.
+_TOLD_AT_BEGIN = (
+    "could not find expected ':'",
+    "found unexpected end of stream",
+    "but got '<stream end>'",
+)
+_BEGUN = {"mapping": "map", "sequence": "list", "collection": "list"}
+_TAB_OR_END = re.compile("[\t\n\r]")
 _COMMENT = re.compile(r"(?<=[ \n\r])#")
 _BLOCK = re.compile(r"[|>][-+0-9]{0,2} *(?:(?<= )#|[\n\r]|$)")
 _HINT = "look at indentation, colons and quotes of this line and the one above"
@@ -75,7 +103,7 @@ def forbidden(text: str) -> Invalid | None:
     return Invalid(
         f"the character U+{ord(bad.group()):04X} may not stand in a YAML file",
         code="yaml",
-        hint="delete it",
+        hint="delete it" if bad.group() != "\0" else "save the file as UTF-8",
         place=position(text, bad.start()),
     )
 
@@ -101,16 +129,20 @@ def check_quoted(text: str, quoted: Sequence[tuple[int, int]]) -> None:
 
 def _check_tabs(text: str, quoted: Sequence[tuple[int, int]]) -> None:
     """Raise Invalid for the first tab outside quotes, blocks of text and comments."""
-    for found in re.finditer("\t", text):
+    line, in_comment = 0, False
+    for found in _TAB_OR_END.finditer(text):
         at = found.start()
+        if text[at] != "\t":
+            line, in_comment = at + 1, False
+            continue
         index = bisect_right(quoted, (at, len(text))) - 1
         begin, end = quoted[index] if index >= 0 else (0, 0)
-        if begin <= at < end:
+        if in_comment or begin <= at < end:
             continue
-        line = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
         after = max(line, end)
         if text[after] != "#" and not _COMMENT.search(text, after, at):
             raise _tab(position(text, at))
+        in_comment = True
 
 
 def explain(text: str, error: yaml.YAMLError) -> Invalid:
@@ -124,11 +156,14 @@ def explain(text: str, error: yaml.YAMLError) -> Invalid:
         place = position(text, len(text))
     if _at_tab(text, place):
         return _tab(place)
-    message, hint = _in_words(str(getattr(error, "problem", None) or error))
-    context = getattr(error, "context", None)
+    problem = str(getattr(error, "problem", None) or error)
+    message, hint = _in_words(problem)
     begun = getattr(error, "context_mark", None)
-    if context and begun is not None and begun.line != mark.line:
-        message += f", {context} that begins at line {begun.line + 1}"
+    if begun is not None and any(part in problem for part in _TOLD_AT_BEGIN):
+        place = Position(begun.line + 1, begun.column + 1)
+    elif begun is not None and begun.line != mark.line:
+        what = _BEGUN.get(str(getattr(error, "context", "")).rpartition(" ")[2])
+        message += f"; the {what} begins at line {begun.line + 1}" if what else ""
     return Invalid(message, code="yaml", hint=hint, place=place)
 
 

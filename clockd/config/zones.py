@@ -20,3 +20,9 @@ def zone_names() -> frozenset[str]:
     except (ModuleNotFoundError, FileNotFoundError):
         return frozenset(zoneinfo.available_timezones())
     return frozenset(text.split())
+
+
+@lru_cache(maxsize=1)
+def zone_cities() -> dict[str, str]:
+    """Return the names of zones by their last part, such as `Amsterdam`."""
+    return {name.rpartition("/")[2]: name for name in sorted(zone_names())}
