@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from clockd.errors import ScheduleError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import date
+    from collections.abc import Iterable, Iterator, Mapping
 
 MACROS: Final = {
     "@hourly": "0 * * * *",
@@ -33,6 +33,8 @@ MONTHS: Final = (
     *("jan", "feb", "mar", "apr", "may", "jun"),
     *("jul", "aug", "sep", "oct", "nov", "dec"),
 )
+#: Within 28 years each date has fallen on each day of the week.
+_SAMPLE_DAYS: Final = 28 * 366
 _NUMBER = re.compile(r"[0-9]{1,3}")
 
 
@@ -56,7 +58,7 @@ class Fields:
     """What the fields match.
 
     Args:
-        times: Minutes of the day, rising.
+        times: Minutes of the day; bit 0 stands for 00:00, bit 1439 for 23:59.
         days: Days of the month; `last_day` stands for its last one beside them.
         months: Months, from 1.
         weekdays: Days of the week, Sunday is 0.
@@ -67,7 +69,7 @@ class Fields:
             change; else it runs once, after a gap or in the first of two passes.
     """
 
-    times: tuple[int, ...]
+    times: int
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
@@ -95,18 +97,20 @@ class Fields:
         return (by_day and by_weekday) if self.both else (by_day or by_weekday)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=1024)
 def parse(expression: str) -> Fields:
     """Return what an expression of five fields, or a macro, matches.
 
     Raises:
-        ScheduleError: `data["field"]` and `data["value"]` say what is wrong.
+        ScheduleError: It cannot be read or never fires; `data["field"]` and
+            `data["value"]` say what is wrong.
     """
     minute, hour, day, month, weekday = split(expression)
     days, last_day = _days(day)
     weekdays, last_weekdays, nth_weekdays = _weekdays(weekday)
-    return Fields(
-        times=_times(_values(minute, _MINUTE), _values(hour, _HOUR)),
+    minutes = _bits(_values(minute, _MINUTE))
+    fields = Fields(
+        times=sum(minutes << 60 * each for each in _values(hour, _HOUR)),
         days=days,
         last_day=last_day,
         months=_values(month, _MONTH),
@@ -116,6 +120,19 @@ def parse(expression: str) -> Fields:
         both=day.startswith("*") or weekday.startswith("*"),
         wild=minute.startswith("*") or hour.startswith("*"),
     )
+    if not _ever_fires(fields):
+        raise ScheduleError(
+            f"{expression!r} never fires",
+            hint="none of its months has such a day; `L` is the last day of any month",
+            field=_DAY.name,
+            value=expression,
+        )
+    return fields
+
+
+def every(minutes: int) -> Fields:
+    """Return what cuts each day into parts of as many minutes, from 00:00 on."""
+    return replace(parse("* * * * *"), times=_bits(range(0, 24 * 60, minutes)))
 
 
 def split(expression: str) -> list[str]:
@@ -140,9 +157,13 @@ def split(expression: str) -> list[str]:
     return fields
 
 
-@lru_cache(maxsize=4096)
-def _times(minutes: frozenset[int], hours: frozenset[int]) -> tuple[int, ...]:
-    return tuple(sorted(hour * 60 + minute for hour in hours for minute in minutes))
+def _ever_fires(fields: Fields) -> bool:
+    start = date(2000, 1, 1)
+    return any(fields.match(start + timedelta(days=n)) for n in range(_SAMPLE_DAYS))
+
+
+def _bits(numbers: Iterable[int]) -> int:
+    return sum(1 << number for number in numbers)
 
 
 def _days(text: str) -> tuple[frozenset[int], bool]:
@@ -169,7 +190,7 @@ def _weekdays(
     return frozenset(day % 7 for day in days), frozenset(last), frozenset(nth)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _values(text: str, field: _Field) -> frozenset[int]:
     return frozenset(value for part in text.split(",") for value in _range(part, field))
 

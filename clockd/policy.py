@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from clockd.model import RETRIED, Cause, Hold, Outcome, Overlap, RunState
+from clockd.model import RETRIED, Cause, Hold, Outcome, Overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from clockd.model import Run, Trigger
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 GRACE_S = 60
 
 _SECOND = timedelta(seconds=1)
+_INSTANT = timedelta.resolution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +74,7 @@ def plan_fires(
     if paused_from > after:
         planned += _plan_open(trigger, schedule, after, min(paused_from, now), now)
     if paused_to > paused_from:
-        planned += _entry(
-            trigger, schedule, paused_from, paused_to, Outcome.SKIPPED, "paused"
-        )
+        planned += _entry(schedule, paused_from, paused_to, Outcome.SKIPPED, "paused")
     if paused_to < now:
         planned += _plan_open(trigger, schedule, max(after, paused_to), now)
     return planned
@@ -92,26 +91,24 @@ def _plan_open(
     newest = schedule.previous(until)
     if newest is None or newest <= after:
         return []
-    horizon = now - timedelta(seconds=max(trigger.catch_up.within_s, GRACE_S))
-    if trigger.catch_up.run_all:
-        started = list(_since(schedule, max(after, horizon - _SECOND), until))
+    horizon = now - timedelta(seconds=_window_s(trigger))
+    if newest < horizon:
+        started = []
+    elif trigger.catch_up.run_all:
+        started = list(schedule.between(max(after, horizon - _INSTANT), until))
     else:
-        started = [newest] if newest >= horizon else []
+        started = [newest]
     boundary = started[0] - _SECOND if started else until
-    reason = (
-        "superseded by a later fire time"
-        if started
-        else f"found later than the catch-up window of {trigger.catch_up.within_s} s"
-    )
-    missed = _entry(trigger, schedule, after, boundary, Outcome.MISSED, reason)
+    reason = f"found later than its catch-up window of {_window_s(trigger)} s"
+    if started and not trigger.catch_up.run_all:
+        reason = "superseded by a later fire time"
+    missed = _entry(schedule, after, boundary, Outcome.MISSED, reason)
     return missed + [_started(trigger, t, now) for t in started]
 
 
-def _since(schedule: Schedule, after: datetime, until: datetime) -> Iterator[datetime]:
-    at = schedule.next(after)
-    while at is not None and at <= until:
-        yield at
-        at = schedule.next(at)
+def _window_s(trigger: Trigger) -> int:
+    """Return how long after a fire time its run may still start, in seconds."""
+    return max(trigger.catch_up.within_s, GRACE_S)
 
 
 def _started(trigger: Trigger, fire_time: datetime, now: datetime) -> PlannedRun:
@@ -126,7 +123,6 @@ def _started(trigger: Trigger, fire_time: datetime, now: datetime) -> PlannedRun
 
 
 def _entry(
-    trigger: Trigger,
     schedule: Schedule,
     after: datetime,
     until: datetime,
@@ -213,7 +209,7 @@ def decide(run: Run, now: datetime, situation: Situation) -> Decision:
     return (
         _drop_for_good(run, situation)
         or _drop_for_time(run, now, situation)
-        or _mind_overlap(run, situation)
+        or _mind_overlap(run, situation, _overlap(run, now, situation))
     )
 
 
@@ -226,33 +222,47 @@ def _drop_for_good(run: Run, situation: Situation) -> Drop | None:
 
 
 def _drop_for_time(run: Run, now: datetime, situation: Situation) -> Drop | None:
-    trigger = run.trigger
-    if run.hold is Hold.OVERLAP and trigger.overlap is Overlap.QUEUE:
-        return None
-    newest = situation.newest_fire_time
+    trigger, newest = run.trigger, situation.newest_fire_time
     keeps_all = trigger.catch_up.run_all or trigger.overlap is Overlap.QUEUE
+    if run.hold is Hold.OVERLAP and keeps_all:
+        return None
     if run.fire_time and newest and newest > run.fire_time and not keeps_all:
         return Drop(
             outcome=Outcome.SKIPPED,
             reason=f"superseded by the fire time {newest:%Y-%m-%dT%H:%M:%SZ}",
         )
     if now > start_deadline(run):
-        window = max(trigger.catch_up.within_s, GRACE_S)
+        window_s = _window_s(trigger)
         return Drop(
             outcome=Outcome.MISSED,
-            reason=f"could not be started within its catch-up window of {window} s",
+            reason=f"could not be started within its catch-up window of {window_s} s",
         )
     return None
 
 
 def start_deadline(run: Run) -> datetime:
     """Return the last instant at which a run that never started may still start."""
-    due = jittered(run.trigger, run.fire_time) if run.fire_time else run.claimed_at
-    return due + timedelta(seconds=max(run.trigger.catch_up.within_s, GRACE_S))
+    return _due(run) + timedelta(seconds=_window_s(run.trigger))
 
 
-def _mind_overlap(run: Run, situation: Situation) -> Decision:
+def _due(run: Run) -> datetime:
+    return jittered(run.trigger, run.fire_time) if run.fire_time else run.claimed_at
+
+
+def _overlap(run: Run, now: datetime, situation: Situation) -> Overlap:
+    """Return the overlap policy for a run: its trigger's, but a backlog queues.
+
+    Else the runs that `run: all` caught up would skip or replace one another.
+    """
     overlap = run.trigger.overlap
+    if run.fire_time is None or not run.trigger.catch_up.run_all:
+        return overlap
+    late = now > _due(run) + timedelta(seconds=GRACE_S)
+    backlog = overlap is not Overlap.ALLOW and (late or situation.earlier_waiting)
+    return Overlap.QUEUE if backlog else overlap
+
+
+def _mind_overlap(run: Run, situation: Situation, overlap: Overlap) -> Decision:
     if overlap is Overlap.ALLOW:
         return Start()
     if not situation.active:
@@ -298,13 +308,3 @@ def lag_s(run: Run, launched_at: datetime) -> float | None:
         return None
     due = jittered(run.trigger, run.fire_time)
     return round((launched_at - due).total_seconds(), 6)
-
-
-def active_states() -> tuple[RunState, ...]:
-    """Return the states in which a run has, or may have, a dyno."""
-    return (
-        RunState.LAUNCHING,
-        RunState.UNKNOWN,
-        RunState.RUNNING,
-        RunState.STOPPING,
-    )

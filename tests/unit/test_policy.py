@@ -113,11 +113,38 @@ class TestPlanFires:
         assert planned[0].outcome is Outcome.MISSED
         assert planned[0].fire_count == 2
 
+    @pytest.mark.parametrize(
+        ("catch_up", "reason"),
+        [
+            (CatchUp(within_s=0), "found later than its catch-up window of 60 s"),
+            (CatchUp(run_all=True), "found later than its catch-up window of 3600 s"),
+            (CatchUp(), "superseded by a later fire time"),
+        ],
+        ids=["none", "all", "newest"],
+    )
+    def test_what_was_missed_says_why(self, catch_up: CatchUp, reason: str) -> None:
+        t = trigger("0 * * * *", catch_up=catch_up)
+
+        missed = plan(t, T0 - 5 * HOUR, T0 + 30 * MINUTE)[0]
+
+        assert (missed.outcome, missed.reason) == (Outcome.MISSED, reason)
+
     def test_fire_times_under_a_pause_are_skipped(self) -> None:
         (skipped,) = plan(trigger(), T0 - HOUR, T0, pause=Pause(since=T0 - 2 * HOUR))
 
         assert (skipped.outcome, skipped.reason) == (Outcome.SKIPPED, "paused")
         assert skipped.fire_count == 6
+
+    def test_a_pause_begins_and_ends_with_its_own_second(self) -> None:
+        pause = Pause(since=T0, until=T0 + 20 * MINUTE)
+
+        planned = plan(trigger(), T0 - MINUTE, T0 + 30 * MINUTE, pause=pause)
+
+        assert [(entry.fire_time, entry.fire_count) for entry in planned] == [
+            (T0, 3),
+            (T0 + 30 * MINUTE, 1),
+        ]
+        assert [entry.outcome for entry in planned] == [Outcome.SKIPPED, None]
 
     def test_only_what_comes_after_a_resume_runs(self) -> None:
         pause = Pause(since=T0 - 25 * MINUTE, until=T0 - 5 * MINUTE)
@@ -210,6 +237,29 @@ class TestDecide:
 
         assert isinstance(self.decide(queued, active=(3,)), Wait)
         assert isinstance(self.decide(queued, earlier_waiting=True), Wait)
+
+    @pytest.mark.parametrize("overlap", [Overlap.SKIP, Overlap.REPLACE])
+    def test_what_run_all_caught_up_waits_instead_of_skipping_or_replacing(
+        self, overlap: Overlap
+    ) -> None:
+        t = trigger(catch_up=CatchUp(run_all=True), overlap=overlap)
+        late = T0 + 2 * MINUTE
+
+        assert self.decide(run(t), late) == Start()
+        assert self.decide(run(t), late, active=(3,)) == Wait(
+            reason="queued behind run 3"
+        )
+        assert isinstance(self.decide(run(t), earlier_waiting=True), Wait)
+        held = run(t, hold=Hold.OVERLAP)
+        assert self.decide(held, T0 + 9 * HOUR) == Start()
+
+    def test_run_all_leaves_a_run_that_is_on_time_to_its_overlap_policy(self) -> None:
+        every, skip = CatchUp(run_all=True), Overlap.SKIP
+        on_time = run(trigger(catch_up=every, overlap=skip))
+        side_by_side = run(trigger(catch_up=every, overlap=Overlap.ALLOW))
+
+        assert isinstance(self.decide(on_time, active=(3,)), Drop)
+        assert self.decide(side_by_side, T0 + HOUR, active=(3,)) == Start()
 
     def test_overlap_replace_stops_the_old_and_waits_for_its_end(self) -> None:
         decision = self.decide(run(trigger(overlap=Overlap.REPLACE)), active=(3, 4))
