@@ -292,6 +292,7 @@ class Run:
     fire_time: datetime | None = None  #: None where a person asked
     not_before: datetime | None = None
     hold: Hold | None = None
+    released_at: datetime | None = None  #: when it need not wait for another any more
     attempt: int = 0  #: how many attempts were made
     launched_at: datetime | None = None  #: of the first attempt
     finished_at: datetime | None = None
@@ -312,11 +313,6 @@ class Run:
         if self.state is RunState.WAITING:
             return self.attempt > 0
         return self.state is not RunState.FINISHED
-
-    @property
-    def due_at(self) -> datetime | None:
-        """The earliest instant it may start, with what it waits for included."""
-        return self.not_before or self.fire_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

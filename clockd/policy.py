@@ -242,7 +242,7 @@ def _drop_for_time(run: Run, now: datetime, situation: Situation) -> Drop | None
 
 def start_deadline(run: Run) -> datetime:
     """Return the last instant at which a run that never started may still start."""
-    return _due(run) + timedelta(seconds=_window_s(run.trigger))
+    return (run.released_at or _due(run)) + timedelta(seconds=_window_s(run.trigger))
 
 
 def _due(run: Run) -> datetime:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _BROKEN = timedelta(hours=1)
 #: Planned between two statements: a server ends transactions that seem to be idle.
 BATCH = 500
+#: Entries that are written before the next trigger is planned, for the same reason.
+_FULL = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def _settle(
     until = whole_second(now)
     known = definitions.load(connection, {row.id: row.fingerprint for row in due})
     entries: list[Entry] = []
+    written: list[ClaimedRun] = []
     marks: list[tuple[str, datetime | None]] = []
     for row in due:
         try:
@@ -115,7 +118,10 @@ def _settle(
             Entry(trigger_id=row.id, known=known[row.id], planned=p) for p in planned
         ]
         marks.append((row.id, schedule.next(until)))
-    written = record(connection, entries, now)
+        if len(entries) >= _FULL:
+            written += record(connection, entries, now)
+            entries.clear()
+    written += record(connection, entries, now)
     _move(connection, marks, until)
     return written
 

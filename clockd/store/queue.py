@@ -111,7 +111,7 @@ class _Taking:
         elif isinstance(decision, Wait):
             self._hold(run, self._now + HELD, Hold.OVERLAP, decision.reason)
         elif not self.full:
-            stays = not self._may_start(run, mine)
+            stays = not self._may_start(_released(run, self._now), mine)
         if stays and run.attempt == 0:
             mine.first.add((row.turn, row.id))
 
@@ -177,6 +177,7 @@ class _Taking:
                 "reason": run.reason,
                 "finished_at": run.finished_at,
                 "hold": run.hold.value if run.hold else None,
+                "released_at": run.released_at,
                 "not_before": run.not_before,
             }
         )
@@ -215,6 +216,7 @@ class _Taking:
                 "state": run.state.value,
                 "attempt": run.attempt,
                 "hold": None,
+                "released_at": run.released_at,
                 "reason": None,
             }
             for run in started
@@ -232,6 +234,11 @@ class _Taking:
             (run, rows.attempt_of(row)) for run, row in zip(started, made, strict=True)
         )
         self._starts.clear()
+
+
+def _released(run: Run, now: datetime) -> Run:
+    """Return a run that need not wait for another any more: its window begins here."""
+    return replace(run, released_at=now) if run.hold is Hold.OVERLAP else run
 
 
 def _launching(run: Run) -> Run:

@@ -39,6 +39,7 @@ def run_of(row: AnyRow, attempts: Iterable[Attempt] = ()) -> Run:
         fire_time=row.fire_time,
         not_before=row.not_before,
         hold=maybe(Hold, row.hold),
+        released_at=row.released_at,
         attempt=row.attempt,
         launched_at=row.launched_at,
         finished_at=row.finished_at,

@@ -100,6 +100,7 @@ runs = Table(
     Column("fire_time", Instant),
     Column("not_before", Instant),
     Column("hold", String(16)),
+    Column("released_at", Instant),
     Column("attempt", Integer, nullable=False),
     Column("claimed_at", Instant, nullable=False),
     Column("launched_at", Instant),

@@ -153,6 +153,26 @@ def test_a_queued_run_outlives_its_window(books: Books) -> None:
     assert run.id == second.id
 
 
+def test_the_window_of_a_queued_run_begins_when_it_leaves_the_queue(
+    books: Books,
+) -> None:
+    report = trigger(overlap=Overlap.QUEUE, catch_up=CatchUp(within_s=600))
+    _, attempt = books.run(report)
+    second = books.ask(report, NOON)
+    books.take(NOON)
+    books.end(attempt, NOON + 2 * HOUR)
+
+    def away(_: Run) -> NotNow:
+        return NotNow(not_before=NOON, hold=Hold.BACKOFF, reason="away")
+
+    books.take(NOON + 2 * HOUR, plan=away)
+    books.take(NOON + 2 * HOUR + 9 * MINUTE, plan=away)
+    assert books.reload(second).state is RunState.WAITING
+
+    ((dropped),) = books.take(NOON + 2 * HOUR + 11 * MINUTE).dropped
+    assert (dropped.id, dropped.outcome) == (second.id, Outcome.MISSED)
+
+
 def test_a_replacing_run_stops_the_old_one_and_waits_for_its_end(
     books: Books,
 ) -> None:

@@ -94,6 +94,7 @@ def _runs() -> None:
         sa.Column("fire_time", _Instant),
         sa.Column("not_before", _Instant),
         sa.Column("hold", sa.String(16)),
+        sa.Column("released_at", _Instant),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("claimed_at", _Instant, nullable=False),
         sa.Column("launched_at", _Instant),
