@@ -1,22 +1,23 @@
 """Runs tasks as processes of this machine.
 
 Each attempt has a directory of its own (`local.files`) and a few lines of `/bin/sh`
-around its task, so that output and exit status are known although clockd was killed
-meanwhile. Nothing about a process is kept in memory alone.
+around its task (`local.wrapper`), so that output and exit status are known although
+clockd was killed meanwhile. Nothing about a process is kept in memory alone.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
-import subprocess
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from clockd import procfile as procfiles
 from clockd.errors import LaunchRejected, RunnerUnavailable
-from clockd.local.files import WRAPPER, AttemptFiles
-from clockd.local.stream import Launches, LocalStream
+from clockd.local import children, stream, wrapper
+from clockd.local.files import AttemptFiles
 from clockd.model import RunnerKind
 from clockd.runner import Dyno, LaunchRequest, LogLine, Unavailable
 
@@ -26,8 +27,17 @@ if TYPE_CHECKING:
 
 #: An attempt without a wrapper is let alone this long: its fork may be under way.
 YOUNG_S = 3.0
-#: Ended attempts that nobody asked to forget are removed after this long.
+#: Attempts that nobody asked to forget are removed this long after their end.
 KEPT_S = 7 * 86_400.0
+#: What passes: no process, memory, open file or disk left.
+_PASSING = {
+    errno.EAGAIN,
+    errno.EDQUOT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ENOSPC,
+}
 
 
 class LocalRunner:
@@ -43,6 +53,7 @@ class LocalRunner:
 
     kind: Final = RunnerKind.LOCAL
     authoritative: Final = True
+    skew_s: Final = 0.0
 
     def __init__(
         self,
@@ -53,14 +64,12 @@ class LocalRunner:
         environ: Mapping[str, str],
         kill_after_s: float = 10.0,
     ) -> None:
-        self._directory = directory
+        self._directory = directory.absolute()  # tasks run in another folder
         self._cwd = cwd
         self._procfile = procfile
         self._environ = dict(environ)
         self._kill_after_s = kill_after_s
-        self._launched = Launches()
-        self._children: list[subprocess.Popen[bytes]] = []
-        self._children_lock = threading.Lock()
+        self._launched = stream.Launches()
         self._prune()
 
     def launch(self, request: LaunchRequest, *, guard: Callable[[], None]) -> Dyno:
@@ -70,57 +79,48 @@ class LocalRunner:
             LaunchRejected: The command cannot be started here.
             RunnerUnavailable: The machine has no process, memory or disk left.
         """
-        types = procfiles.read(self._procfile)
-        command = procfiles.expand(request.command, types)
+        command = self._expand(request.command)
+        files, lock = self._prepare(request)
         try:
-            files = AttemptFiles.create(self._directory, request)
+            dyno = _dyno(files)
+            guard()
+            self._fork(files, command, request.env, lock)
+        except BaseException:
+            files.remove()
+            raise
+        finally:
+            os.close(lock)
+        self._launched.tell(dyno)
+        return dyno
+
+    def _expand(self, command: str) -> str:
+        try:
+            return procfiles.expand(command, procfiles.read(self._procfile))
+        except OSError as error:
+            raise _not_started(error) from error
+
+    def _prepare(self, request: LaunchRequest) -> tuple[AttemptFiles, int]:
+        try:
+            return AttemptFiles.create(self._directory, request)
         except FileExistsError as error:
             raise LaunchRejected(
                 f"attempt {request.key} was launched before"
             ) from error
         except OSError as error:
-            raise _no_room(error) from error
+            raise _not_started(error) from error
+
+    def _fork(
+        self, files: AttemptFiles, command: str, env: Mapping[str, str], lock: int
+    ) -> None:
+        order = wrapper.arguments(files.path, command, kill_after_s=self._kill_after_s)
         try:
-            guard()
-            child = self._spawn(files, command, request)
+            children.start(
+                order, cwd=self._cwd, env={**self._environ, **env}, lock=lock
+            )
         except OSError as error:
-            files.remove()
-            raise _no_room(error) from error
-        except BaseException:
-            files.remove()
-            raise
-        dyno = self._identify(files, request, child.pid)
-        self._launched.tell()
-        return dyno
-
-    def _spawn(
-        self, files: AttemptFiles, command: str, request: LaunchRequest
-    ) -> subprocess.Popen[bytes]:
-        self._reap()
-        child = subprocess.Popen(  # noqa: S603 – running commands is the purpose
-            ["/bin/sh", "-c", WRAPPER, "clockd", files.path, command, self._cwd],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**self._environ, **request.env},
-            start_new_session=True,
-        )
-        with self._children_lock:
-            self._children.append(child)
-        return child
-
-    def _identify(self, files: AttemptFiles, request: LaunchRequest, pid: int) -> Dyno:
-        return Dyno(
-            app=request.app,
-            name=f"{request.process_type}.{pid}",
-            id=request.key,
-            command=request.command,
-            process_type=request.process_type,
-            state="up",
-            size=None,
-            created_at=files.created_at(),
-            key=request.key,
-        )
+            raise _not_started(error) from error
+        except ValueError as error:
+            raise LaunchRejected(f"the process cannot be started: {error}") from error
 
     def dynos(self, app: str, process_type: str | None = None) -> Sequence[Dyno]:
         """List the attempts here, ended ones too.
@@ -128,64 +128,78 @@ class LocalRunner:
         An attempt whose wrapper has not come to life by now is kept from it.
 
         Raises:
-            RunnerUnavailable: A launch may be under way at this instant.
+            RunnerUnavailable: A launch may be under way at this instant, or the files
+                cannot be read.
         """
-        found = []
-        for files in self._attempts():
-            if not files.started:
-                if files.age_s() < YOUNG_S:
-                    raise RunnerUnavailable(
-                        f"attempt {files.key} is being launched",
-                        kind=Unavailable.CONFLICT,
-                    )
-                files.prevent()
-            dyno = None if files.prevented else files.dyno()
-            if dyno and dyno.app == app and process_type in (None, dyno.process_type):
-                found.append(dyno)
-        return found
+        try:
+            found = [self._see(files) for files in self._attempts()]
+        except OSError as error:
+            raise stream.unreadable(self._directory, error) from error
+        return [
+            dyno
+            for dyno in found
+            if dyno and dyno.app == app and process_type in (None, dyno.process_type)
+        ]
+
+    def _see(self, files: AttemptFiles) -> Dyno | None:
+        """Return an attempt as a dyno, None where it certainly never ran."""
+        if not files.started and files.path.exists():
+            if files.age_s() < YOUNG_S and not files.abandoned:
+                raise RunnerUnavailable(
+                    f"attempt {files.key} is being launched", kind=Unavailable.CONFLICT
+                )
+            files.prevent()
+        return None if files.prevented else files.dyno()
 
     def _attempts(self) -> Iterator[AttemptFiles]:
-        try:
-            entries = sorted(self._directory.iterdir())
-        except OSError:
-            return
-        for entry in entries:
-            if (entry / "meta.json").is_file():
-                yield AttemptFiles(entry)
+        for key in stream.list_keys(self._directory):
+            yield AttemptFiles(self._directory / key)
 
     def stop(self, dyno: Dyno) -> None:
-        """Send SIGTERM to the task's whole group, and SIGKILL some seconds later."""
-        files = AttemptFiles(self._directory / dyno.id)
-        if files.status() is not None or not files.path.is_dir():
-            return
-        if files.first_stop():
-            _signal(files, signal.SIGTERM)
-            timer = threading.Timer(
-                self._kill_after_s, _signal, (files, signal.SIGKILL)
-            )
-            timer.daemon = True
-            timer.start()
-        elif files.stopped_for_s() >= self._kill_after_s:
-            _signal(files, signal.SIGKILL)
+        """Send SIGTERM to the task's whole group, and SIGKILL some seconds later.
 
-    def follow(self, app: str, process_type: str, *, lines: int) -> LocalStream:
+        What has left the group (setsid) is not reached.
+
+        Raises:
+            RunnerUnavailable: The attempt's files cannot be read or written.
+        """
+        files = AttemptFiles(self._directory / dyno.id)
+        try:
+            if files.status() is not None or not files.path.is_dir():
+                return
+            if files.first_stop():
+                files.signal(signal.SIGTERM)
+                self._kill_later(files)
+            elif files.stopped_for_s() >= self._kill_after_s:
+                files.signal(signal.SIGKILL)
+        except OSError as error:
+            raise stream.unreadable(files.path, error) from error
+
+    def _kill_later(self, files: AttemptFiles) -> None:
+        def kill() -> None:
+            # What fails here is asked for again.
+            with suppress(OSError):
+                files.signal(signal.SIGKILL)
+
+        timer = threading.Timer(self._kill_after_s, kill)
+        timer.daemon = True
+        timer.start()
+
+    def follow(self, app: str, process_type: str, *, lines: int) -> stream.LocalStream:
         """Open the stream of a process type's attempts, from their first line on."""
         del lines
-
-        def attempts() -> list[tuple[AttemptFiles, Dyno]]:
-            self._reap()
-            pairs = ((files, files.dyno()) for files in self._attempts())
-            return [
-                (files, dyno)
-                for files, dyno in pairs
-                if dyno and (dyno.app, dyno.process_type) == (app, process_type)
-            ]
-
-        return LocalStream(attempts, self._launched)
+        return stream.LocalStream(
+            self._directory,
+            app,
+            process_type,
+            launched=self._launched,
+            tidy=children.collect,
+        )
 
     def forget(self, dyno: Dyno) -> None:
         """Remove the files of an ended attempt."""
         AttemptFiles(self._directory / dyno.id).remove()
+        children.collect()
 
     def history(self, app: str, *, lines: int) -> Sequence[LogLine]:
         """Return nothing: what there is stands in the stream already."""
@@ -193,29 +207,29 @@ class LocalRunner:
         return ()
 
     def _prune(self) -> None:
-        for files in self._attempts():
-            if files.status() is not None and files.age_s() > KEPT_S:
-                files.remove()
-
-    def _reap(self) -> None:
-        """Collect wrappers that have ended, so that none stays a zombie."""
-        with self._children_lock:
-            self._children = [c for c in self._children if c.poll() is None]
-
-
-def _signal(files: AttemptFiles, number: signal.Signals) -> None:
-    group = files.group()
-    if group is None:
-        return
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return
+        """Remove what nobody will ask for: a failure here is none of a launch."""
+        try:
+            for files in self._attempts():
+                if files.age_s() > KEPT_S and not files.alive():
+                    files.remove()
+        except (OSError, RunnerUnavailable):
+            return
 
 
-def _no_room(error: OSError) -> RunnerUnavailable:
-    return RunnerUnavailable(
-        f"the process could not be started: {error.strerror}",
-        kind=Unavailable.OVER_LIMIT,
-        hint="is the disk full, or the limit of processes reached?",
-    )
+def _dyno(files: AttemptFiles) -> Dyno:
+    dyno = files.dyno()
+    if dyno is None:
+        raise LaunchRejected(f"somebody removed the files in {files.path}")
+    return dyno
+
+
+def _not_started(error: OSError) -> LaunchRejected | RunnerUnavailable:
+    where = f" ({error.filename})" if error.filename else ""
+    message = f"the process could not be started: {error.strerror}{where}"
+    if error.errno in _PASSING:
+        return RunnerUnavailable(
+            message,
+            kind=Unavailable.OVER_LIMIT,
+            hint="is the disk full, or the limit of processes or open files reached?",
+        )
+    return LaunchRejected(message)

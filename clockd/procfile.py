@@ -9,16 +9,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_ENTRY = re.compile(r"^([A-Za-z0-9_-]+):\s*(.+?)\s*$")
+_ENTRY = re.compile(r"([A-Za-z0-9_-]+):\s*(.*\S)")
+_WORD = re.compile(r"\S+")
 
 
 def read(path: Path) -> dict[str, str]:
-    """Return the process types of a Procfile; none where there is no such file."""
+    """Return the process types of a Procfile; none where nobody can read one.
+
+    Raises:
+        OSError: It is there, but cannot be read just now.
+    """
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
         return {}
-    matches = (_ENTRY.match(line) for line in text.splitlines())
+    matches = (_ENTRY.match(line) for line in text.split("\n"))
     return {match[1]: match[2] for match in matches if match}
 
 
@@ -27,5 +32,7 @@ def expand(command: str, types: Mapping[str, str]) -> str:
 
     What follows the process type is kept as its arguments.
     """
-    word, blank, rest = command.partition(" ")
-    return f"{types[word]}{blank}{rest}" if word in types else command
+    match = _WORD.match(command)
+    if match is None or match[0] not in types:
+        return command
+    return types[match[0]] + command[match.end() :]

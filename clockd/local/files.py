@@ -1,55 +1,49 @@
 """The files of one local attempt, and what they prove.
 
-meta.json   what was asked for, and when
-started/    made by whoever comes first: the task's wrapper, or a look that
-            concludes that the wrapper never came to life
-wrapper     pid of the wrapper
-pid         pid of the task, leader of its own process group
-output      stdout and stderr
-stop        made when a stop is first asked for
-status      exit status, renamed into place when the task has ended
+meta.json  what was asked for, and when; locked (flock) by who launches the attempt and
+           by the task's wrapper, as long as they live
+started    made by whoever comes first: the wrapper, or a look that concludes that it
+           never came to life
+pid        the task's, leader of its own process group
+output     stdout and stderr
+stop       made when a stop is first asked for
+status     exit status, when the task has ended
+
+A file that is missing proves something; one that cannot be read proves nothing: then
+`OSError` is raised.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
-import subprocess
-import sys
+import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 from clockd import clock
+from clockd.local.identity import Process
 from clockd.runner import Dyno
 
 if TYPE_CHECKING:
     from clockd.runner import LaunchRequest
 
-#: Runs the task ($2) in the folder $3 with its files in $1. `started` decides whether
-#: it runs at all; setsid (or job control, where that is missing) gives it a group.
-WRAPPER = r"""
-mkdir "$1/started" 2>/dev/null || exit 0
-echo $$ > "$1/wrapper.new" && mv "$1/wrapper.new" "$1/wrapper"
-cd "$3" || { echo "cannot enter $3" > "$1/output"; echo 126 > "$1/status"; exit 0; }
-if command -v setsid >/dev/null 2>&1; then
-  setsid /bin/sh -c "$2" </dev/null >"$1/output" 2>&1 &
-else
-  set -m; /bin/sh -c "$2" </dev/null >"$1/output" 2>&1 & set +m
-fi
-task=$!
-echo $task > "$1/pid.new" && mv "$1/pid.new" "$1/pid"
-trap : HUP INT TERM
-while :; do
-  wait $task; status=$?
-  kill -0 $task 2>/dev/null || break
-done
-echo $status > "$1/status.new" && mv "$1/status.new" "$1/status"
-"""
+_PREVENTED = "prevented\n"
 
-_SLACK_S = 2.0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """What an attempt was asked for."""
+
+    app: str
+    command: str
+    process_type: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +53,42 @@ class AttemptFiles:
     path: Path
 
     @classmethod
-    def create(cls, directory: Path, request: LaunchRequest) -> AttemptFiles:
+    def create(cls, directory: Path, request: LaunchRequest) -> tuple[Self, int]:
         """Make the directory of an attempt that has none.
+
+        Returns it with a file descriptor that holds its lock until it is closed; a
+        process that inherits it holds the lock too.
 
         Raises:
             FileExistsError: The attempt was launched before.
-            OSError: It cannot be made.
+            OSError: It cannot be made; nothing is left of it.
         """
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(directory)
         files = cls(directory / request.key)
         files.path.mkdir(mode=0o700)
+        try:
+            return files, files._write_and_lock(request)
+        except OSError:
+            files.remove()
+            raise
+
+    def _write_and_lock(self, request: LaunchRequest) -> int:
         meta = {
             "app": request.app,
             "command": request.command,
             "process_type": request.process_type,
             "created_at": clock.now().isoformat(),
         }
-        files._write("meta.json", json.dumps(meta))
-        return files
+        new = self.path / "meta.new"
+        new.write_text(json.dumps(meta))
+        lock = os.open(new, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            new.rename(self.path / "meta.json")
+        except OSError:
+            os.close(lock)
+            raise
+        return lock
 
     @property
     def key(self) -> str:
@@ -88,23 +100,67 @@ class AttemptFiles:
         """Where the task's output goes."""
         return self.path / "output"
 
-    def created_at(self) -> datetime:
-        """Return when the directory was made, as its dyno shows it."""
-        meta = self._meta()
-        return datetime.fromisoformat(meta["created_at"]) if meta else clock.now()
+    def meta(self) -> Meta | None:
+        """Return what was asked for, None where that is not written (yet)."""
+        try:
+            meta = json.loads(self._read("meta.json") or "")
+            return Meta(
+                app=meta["app"],
+                command=meta["command"],
+                process_type=meta["process_type"],
+                created_at=datetime.fromisoformat(meta["created_at"]),
+            )
+        except (ValueError, LookupError, TypeError):
+            return None
+
+    def dyno(self) -> Dyno | None:
+        """Return the attempt as a dyno; None where nothing says what it is."""
+        meta = self.meta()
+        if meta is None:
+            return None
+        return Dyno(
+            app=meta.app,
+            name=dyno_name(meta.process_type, self.key),
+            id=self.key,
+            command=meta.command,
+            process_type=meta.process_type,
+            state="up" if self.status() is None else "complete",
+            size=None,
+            created_at=meta.created_at,
+            key=self.key,
+        )
+
+    # -- how far it came -------------------------------------------------------
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody who launches the attempt, or waits for its end, lives."""
+        try:
+            lock = os.open(self.path / "meta.json", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether who took the lock, and everybody it was handed to, is dead."""
+        return self._changed("meta.json") is not None and not self.held
 
     @property
     def started(self) -> bool:
         """Whether the wrapper came to life (or was kept from it)."""
-        return (self.path / "started").is_dir()
+        return self._read("started") is not None
 
-    def status(self) -> int | None:
-        """Return the task's exit status, None where none is written."""
-        return self._read_number("status")
-
-    def age_s(self) -> float:
-        """Return the seconds since the directory was made."""
-        return clock.now().timestamp() - self.path.stat().st_mtime
+    @property
+    def prevented(self) -> bool:
+        """Whether the attempt was concluded never to have run."""
+        return self._read("started") == _PREVENTED
 
     def prevent(self) -> bool:
         """Make sure that a wrapper which has not started never does.
@@ -112,16 +168,36 @@ class AttemptFiles:
         Returns whether it had not: the attempt certainly does not run.
         """
         try:
-            (self.path / "started").mkdir()
+            with (self.path / "started").open("x") as started:
+                started.write(_PREVENTED)
         except FileExistsError:
-            return False
-        (self.path / "prevented").mkdir()
+            return self.prevented
+        except FileNotFoundError:
+            return True
         return True
 
-    @property
-    def prevented(self) -> bool:
-        """Whether the attempt was concluded never to have run."""
-        return (self.path / "prevented").is_dir()
+    def status(self) -> int | None:
+        """Return the task's exit status, None where none is written."""
+        text = self._read("status")
+        return int(text) if text and text.endswith("\n") else None
+
+    def age_s(self) -> float:
+        """Return the seconds since anything was made in the directory; 0 if gone."""
+        changed = self._changed("")
+        return 0.0 if changed is None else clock.now().timestamp() - changed
+
+    def ended_at(self) -> datetime:
+        """Return when the task ended, if it has, as exactly as it is known.
+
+        Files carry the time of the kernel's last tick. After a stop, that could seem
+        to be before the stop: then the end is now.
+        """
+        changed = self._changed("status")
+        if changed is None or self._changed("stop") is not None:
+            return clock.now()
+        return min(clock.from_epoch(changed), clock.now())
+
+    # -- stopping --------------------------------------------------------------
 
     def first_stop(self) -> bool:
         """Note that a stop was asked for; return whether it is the first time."""
@@ -132,128 +208,74 @@ class AttemptFiles:
         return True
 
     def stopped_for_s(self) -> float:
-        """Return the seconds since a stop was first asked for."""
-        return clock.now().timestamp() - (self.path / "stop").stat().st_mtime
+        """Return the seconds since a stop was first asked for, 0 if none was."""
+        changed = self._changed("stop")
+        return 0.0 if changed is None else clock.now().timestamp() - changed
 
-    def task(self) -> int | None:
-        """Return the task's pid, None where it is not, or no longer, that process."""
-        return self._living("pid")
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the task's whole group, while that is certainly ours.
 
-    def group(self) -> int | None:
-        """Return the task's process group while somebody of it may be left."""
-        pid = self._read_number("pid")
-        if pid is None or self._living("pid") is not None:
-            return pid
-        return pid if not _exists(pid) else None
+        The leader may be gone already: the wrapper then waits for the group, so that
+        nobody else has that number.
+        """
+        task = self.task()
+        if task is None or not (self.held or task.alive()):
+            return
+        try:
+            os.killpg(task.pid, number)
+        except ProcessLookupError:
+            # Without setsid and job control it has no group of its own.
+            with suppress(OSError):
+                if task.alive():
+                    os.kill(task.pid, number)
+        except PermissionError:
+            return
 
-    def wrapper_alive(self) -> bool:
-        """Return whether the wrapper is still there to write a status."""
-        return self._living("wrapper") is not None
+    # -- its processes ---------------------------------------------------------
 
-    def dyno(self) -> Dyno | None:
-        """Return the attempt as a dyno; None where its files are incomplete."""
-        meta = self._meta()
-        wrapper = self._read_number("wrapper")
-        if meta is None or wrapper is None:
+    def task(self) -> Process | None:
+        """Return the task's process, None where it has not written itself down."""
+        text, changed, meta = self._read("pid"), self._changed("pid"), self.meta()
+        if not text or not text.endswith("\n") or changed is None or meta is None:
             return None
-        ended = self.status() is not None
-        return Dyno(
-            app=meta["app"],
-            name=f"{meta['process_type']}.{wrapper}",
-            id=self.key,
-            command=meta["command"],
-            process_type=meta["process_type"],
-            state="complete" if ended else "up",
-            size=None,
-            created_at=datetime.fromisoformat(meta["created_at"]),
-            key=self.key,
-        )
+        return Process(int(text), (meta.created_at.timestamp(), changed))
+
+    def alive(self) -> bool:
+        """Return whether the task, or who waits for its end, is still there."""
+        if self.held:
+            return True
+        task = self.task()
+        return task is not None and task.alive()
 
     def remove(self) -> None:
         """Remove the directory."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _meta(self) -> dict[str, Any] | None:
+    # -- reading ---------------------------------------------------------------
+
+    def _read(self, name: str) -> str | None:
         try:
-            meta: dict[str, Any] = json.loads((self.path / "meta.json").read_text())
-        except (OSError, ValueError):
+            return (self.path / name).read_text(errors="replace")
+        except FileNotFoundError:
             return None
-        return meta
 
-    def _write(self, name: str, text: str) -> None:
-        new = self.path / f"{name}.new"
-        new.write_text(text)
-        new.rename(self.path / name)
-
-    def _read_number(self, name: str) -> int | None:
+    def _changed(self, name: str) -> float | None:
         try:
-            return int((self.path / name).read_text())
-        except (OSError, ValueError):
+            return (self.path / name).stat().st_mtime
+        except FileNotFoundError:
             return None
 
-    def _living(self, name: str) -> int | None:
-        """Return the pid in a file if it is still the process that was meant.
 
-        Pids are used again: the process must be as old as the file that names it.
-        """
-        pid = self._read_number(name)
-        if pid is None or not _exists(pid):
-            return None
-        began = _started_at(pid)
-        if began is None:
-            return None
-        earliest = self.created_at().timestamp()
-        latest = (self.path / name).stat().st_mtime
-        return pid if earliest - _SLACK_S <= began <= latest + _SLACK_S else None
-
-
-def _exists(pid: int) -> bool:
+def _make_folder(directory: Path) -> None:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not _is_zombie(pid)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(*error.args, error.filename) from error
 
 
-def _is_zombie(pid: int) -> bool:
-    fields = _stat_fields(pid)
-    return fields is not None and fields[0] in ("Z", "X")
+def dyno_name(process_type: str, key: str) -> str:
+    """Return the name of an attempt's dyno: `clockd.12.1` is run 12, attempt 1.
 
-
-def _stat_fields(pid: int) -> list[str] | None:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    return stat.rpartition(")")[2].split()
-
-
-def _started_at(pid: int) -> float | None:
-    """Return the epoch seconds at which a process began, None if it is gone."""
-    fields = _stat_fields(pid)
-    if fields is not None:
-        since_boot = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-        return clock.now().timestamp() - clock.boottime() + since_boot
-    if sys.platform.startswith("linux"):
-        return None
-    answer = subprocess.run(  # noqa: S603 – fixed program, a number
-        ["/bin/ps", "-o", "etime=", "-p", str(pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    elapsed_s = _elapsed_s(answer.stdout.strip())
-    return None if elapsed_s is None else clock.now().timestamp() - elapsed_s
-
-
-def _elapsed_s(text: str) -> float | None:
-    """Return the seconds of ps's `[[days-]hours:]minutes:seconds`."""
-    if not text:
-        return None
-    days, _, rest = text.rpartition("-")
-    seconds = 0
-    for part in rest.split(":"):
-        seconds = seconds * 60 + int(part)
-    return seconds + int(days or 0) * 86_400.0
+    It is known before the process is, and also when all its files are gone.
+    """
+    return f"{process_type}.{key.rpartition('-')[0] or key}"

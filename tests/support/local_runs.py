@@ -121,7 +121,7 @@ class Place:
             "environ": {"PATH": os.environ["PATH"]} if environ is None else environ,
             "kill_after_s": kill_after_s,
         }
-        self._keys = (f"{number}.1-{number}" for number in itertools.count(1))
+        self._keys = (f"{number}.1-{number}" for number in itertools.count(101))
         self._listeners: list[Listener] = []
         self.runner = self.restart()
 
@@ -132,8 +132,9 @@ class Place:
         for listener in self._listeners:
             listener.close()
         for files in self.attempts():
-            with suppress(OSError):
-                files.signal(signal.SIGKILL)
+            if task := files.task():
+                with suppress(OSError):
+                    os.killpg(task.pid, signal.SIGKILL)
         wait_until(lambda: not any(files.alive() for files in self.attempts()))
         wait_until(lambda: children.collect() == 0)
 
@@ -174,7 +175,11 @@ class Place:
         """Return the files of every attempt."""
         if not self.directory.is_dir():
             return []
-        return [AttemptFiles(path) for path in sorted(self.directory.iterdir())]
+        return [
+            AttemptFiles(path)
+            for path in sorted(self.directory.iterdir())
+            if path.is_dir()
+        ]
 
     def wait_for_start(self, dyno: Dyno) -> None:
         """Wait until a task's wrapper has come to life."""
@@ -184,14 +189,18 @@ class Place:
         """Wait for a line that a task writes into a file of the folder."""
         path = self.folder / name
         return wait_until(
-            lambda: path.exists() and path.read_text().strip(),
+            lambda: path.read_text().strip() if path.exists() else "",
             message=f"{name} is not written",
         )
 
 
+def state(pid: int | str) -> str:
+    """Return what ps shows of a process, nothing where it is gone."""
+    arguments = ["ps", "-o", "stat=", "-p", str(pid)]
+    shown = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    return shown.stdout.strip()
+
+
 def alive(pid: int | str) -> bool:
     """Return whether a process is there, and no zombie."""
-    shown = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False
-    ).stdout.strip()
-    return bool(shown) and not shown.startswith(b"Z")
+    return state(pid)[:1] not in ("", "Z")
