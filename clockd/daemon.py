@@ -16,6 +16,7 @@ from clockd.lease import LeaseKeeper
 from clockd.tenure import Orders, Tenure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from clockd.compose import Installation
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A stop takes no longer, whatever hangs: Heroku gives 30 s, people less.
 STOP_S = 4.8
+#: What a daemon listens to.
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _STORE_RETRY_S = 2.0
 
 log = structlog.get_logger()
@@ -47,7 +50,7 @@ class Daemon:
             SettingsError: The environment asks for something impossible.
             StoreTooNew: A newer clockd has written the database.
         """
-        self._listen_to_signals()
+        listen(self._on_signal)  # to the last: who is told twice is not killed
         log.info(
             events.CLOCK_STARTED,
             version=__version__,
@@ -69,19 +72,15 @@ class Daemon:
 
     # -- signals ---------------------------------------------------------------
 
-    def _listen_to_signals(self) -> None:
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
-        signal.signal(signal.SIGHUP, lambda _number, _frame: self._orders.read_again())
-
-    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
-        """Begin to stop; a platform may say it more than once."""
-        if self._orders.stopping.is_set():
-            return
-        self._orders.stop()
-        force = threading.Timer(STOP_S, _leave_at_once)
-        force.daemon = True
-        force.start()
+    def _on_signal(self, number: int) -> None:
+        """Do what a signal says; a platform may say stop more than once."""
+        if number == signal.SIGHUP:
+            self._orders.read_again()
+        elif not self._orders.stopping.is_set():
+            force = threading.Timer(STOP_S, _leave_at_once)
+            force.daemon = True
+            force.start()
+            self._orders.stop()
 
     # -- start and end ---------------------------------------------------------
 
@@ -118,6 +117,46 @@ class Daemon:
                 self._orders.stopping.wait(_STORE_RETRY_S)
             finally:
                 keeper.release()
+
+
+def listen(heard: Callable[[int], None]) -> Callable[[], None]:
+    """Have `heard` called with the number of every signal of `SIGNALS`.
+
+    In a thread of its own, at once: the main thread may be deep inside the database,
+    and a handler that interrupts it may do next to nothing. Called from the main
+    thread; returns what undoes it.
+    """
+    ours, kernels = os.pipe()
+    os.set_blocking(kernels, False)
+    thread = threading.Thread(
+        target=_hear_all, args=(ours, heard), name="signals", daemon=True
+    )
+    thread.start()
+    fd = signal.set_wakeup_fd(kernels, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, _do_nothing) for number in SIGNALS}
+
+    def undo() -> None:
+        signal.set_wakeup_fd(fd)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(kernels)
+        thread.join()
+        os.close(ours)
+
+    return undo
+
+
+def _hear_all(ours: int, heard: Callable[[int], None]) -> None:
+    while numbers := os.read(ours, 64):
+        for number in SIGNALS & set(numbers):
+            try:
+                heard(number)
+            except Exception:
+                log.exception(events.THREAD_FAILED, thread="signals")
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """Let the number be written; children get the default back when they begin."""
 
 
 def _leave_at_once() -> None:

@@ -27,6 +27,7 @@ from clockd.runner import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
 
     from clockd.heroku.answers import Reply
     from clockd.runner import Check, Dyno, LaunchRequest, LogLine, LogStream
@@ -36,6 +37,10 @@ _FIRST_RANGE = "id ..; max=1000"
 _MOST_PAGES = 100
 #: For an answer without the dyno's time of creation: well before any of its lines.
 _BEFORE = timedelta(seconds=5)
+#: The time of an answer that took longer says too little about the clocks.
+_PROMPT_S = 2.0
+#: A `Date` has whole seconds, cut off: half of one is missing on average.
+_CUT_OFF_S = 0.5
 _APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}")
 
 
@@ -76,6 +81,8 @@ class HerokuRunner:
         )
         self._local = threading.local()
         self._count_lock = threading.Lock()
+        #: How many seconds our wall clock is ahead of the platform's.
+        self.skew_s = 0.0
         #: API requests by call and HTTP status, 0 where no answer came.
         self.requests_made: Counter[tuple[str, int]] = Counter()
 
@@ -222,7 +229,7 @@ class HerokuRunner:
         }
         if request.size is not None:
             body["size"] = request.size
-        before = clock.now() - _BEFORE
+        before = clock.now() - timedelta(seconds=self.skew_s) - _BEFORE
         path = _path(request.app)
         reply = self._ask("dyno-create", "POST", *path, body=body, guard=guard)
         if not isinstance(reply, Answer) or not reply.ok:
@@ -254,16 +261,25 @@ class HerokuRunner:
         """Send one request through heroku3, once, and return what came back."""
         connection = self._connection()
         data = None if body is None else json.dumps(body)
+        asked_at, began = clock.now(), clock.boottime()
         with sockets.Exchange(guard=guard, accept=accept) as exchange:
             try:
                 connection._http_resource(method, path, data=data, valrange=valrange)
             except (heroku3.api.RateLimitExceeded, *sockets.FAILURES) as caught:
                 exchange.failure = caught
         reply = exchange.reply()
+        self._compare_clocks(reply, asked_at, clock.boottime() - began)
         status = reply.status if isinstance(reply, Answer) else 0
         with self._count_lock:
             self.requests_made[call, status] += 1
         return reply
+
+    def _compare_clocks(self, reply: Reply, asked_at: datetime, took_s: float) -> None:
+        """Measure our clock by an answer: it was given half-way, to the second."""
+        if not isinstance(reply, Answer) or reply.date is None or took_s > _PROMPT_S:
+            return
+        given_at = asked_at + timedelta(seconds=took_s / 2)
+        self.skew_s = (given_at - reply.date).total_seconds() - _CUT_OFF_S
 
     def _connection(self) -> Any:
         """Return this thread's heroku3 connection.

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
     from clockd.launch import Launcher, Result
     from clockd.model import Attempt, Run
-    from clockd.store import AttemptPlan, Store, Taken
+    from clockd.store import Store, Taken
     from clockd.watch import Watcher
 
 #: Rows of other processes are looked for this often.
 POLL_S = 1.0
 #: Requests that are out when a stop comes have this long to be answered.
 DRAIN_S = 3.0
+
+_ENDS = {Outcome.MISSED: events.RUN_MISSED, Outcome.SKIPPED: events.RUN_SKIPPED}
 
 log = structlog.get_logger()
 
@@ -119,11 +121,6 @@ class Dispatcher:
         self._room_made.add(run.trigger.app)
         self.wake()
 
-    def relaunch(self, run: Run, attempt: Attempt) -> None:
-        """Send an attempt again that certainly was not created."""
-        log.info(events.RUN_LAUNCHING, **about(run, attempt), again=True)
-        self._submit(run, attempt)
-
     # -- the thread ------------------------------------------------------------
 
     def _live(self) -> None:
@@ -158,7 +155,7 @@ class Dispatcher:
             self._wake.clear()
 
     def _sleep_s(self) -> float:
-        if self._due_hint or self._results:
+        if self._results or (self._due_hint and self._out < THREADS):
             return 0.0
         sleep_s = max(self._poll_at - clock.boottime(), 0.0)
         if self._next_not_before is not None:
@@ -176,9 +173,18 @@ class Dispatcher:
         elif self._next_not_before and self._next_not_before <= clock.now():
             self._next_not_before = None
             self._due_hint = True
-        if self._due_hint and self._out < THREADS:
+        if self._due_hint and self._out < THREADS and self._is_sure():
             self._take()
         self._tell_recovered()
+
+    def _is_sure(self) -> bool:
+        """Return whether launches may go out; while in doubt, nothing is taken."""
+        try:
+            self._authority.check()
+        except LeaseLost:
+            self._due_hint = False
+            return False
+        return True
 
     def _poll(self) -> None:
         """Look for what other processes, or time, have made due."""
@@ -195,28 +201,36 @@ class Dispatcher:
     def _take(self) -> None:
         self._due_hint = False
         free = THREADS - self._out
-        taken = self._store.runs.take(
-            now=clock.now(),
-            limit=free,
-            plan=self._plan,
-            fence=self._authority.fence,
-            owner=self._authority.owner,
-        )
+        admitted: list[str] = []
+        try:
+            taken = self._store.runs.take(
+                now=clock.now(),
+                limit=free,
+                plan=self._launcher.plan,
+                admit=lambda run: self._admit(run, admitted),
+                fence=self._authority.fence,
+                owner=self._authority.owner,
+            )
+        except BaseException:
+            # Nobody will tell what came of these: they must not count as probes.
+            for app in admitted:
+                self._gates.release(app)
+            raise
         for run, attempt in taken.started:
             log.debug(events.RUN_LAUNCHING, **about(run, attempt))
             self._submit(run, attempt)
-        for run in taken.blocked:
-            self._gates.release(run.trigger.app)
         self._tell(taken)
         if len(taken.started) >= free:
             self._due_hint = True
         if taken.waiting:
             self._poll_at = 0.0
 
-    def _plan(self, run: Run) -> AttemptPlan | NotNow:
+    def _admit(self, run: Run, admitted: list[str]) -> NotNow | None:
+        """Return None if a run may be launched as far as the platform is concerned."""
         closed = self._gates.admit(run.trigger.app, clock.boottime())
         if closed is None:
-            return self._launcher.plan(run)
+            admitted.append(run.trigger.app)
+            return None
         return NotNow(
             not_before=clock.now() + timedelta(seconds=closed.wait_s),
             hold=closed.hold,
@@ -250,11 +264,10 @@ class Dispatcher:
     def _tell(self, taken: Taken) -> None:
         for run in taken.dropped:
             log.warning(
-                events.RUN_MISSED
-                if run.outcome is Outcome.MISSED
-                else events.RUN_SKIPPED,
+                _ENDS.get(run.outcome or Outcome.LOST, events.RUN_FINISHED),
                 **about(run),
                 outcome=run.outcome.value if run.outcome else None,
+                exit_status=run.exit_status,
                 reason=run.reason,
             )
         for run, reason in taken.waiting:

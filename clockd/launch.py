@@ -114,8 +114,22 @@ class Launcher:
         guard: Callable[[], None],
         done: Callable[[Result], None],
     ) -> None:
-        """Launch an attempt; `done` is called from a pool thread with the result."""
-        self._pool.submit(self._launch, run, attempt, guard, done)
+        """Launch an attempt; `done` is called with the result, exactly once.
+
+        From a pool's thread; of what `close` kept from being sent, from the thread
+        that closes or submits.
+        """
+
+        def not_sent() -> None:
+            error = LeaseLost("the clock stopped before it was sent")
+            done(Result(run=run, attempt=attempt, error=error))
+
+        try:
+            sending = self._pool.submit(self._launch, run, attempt, guard, done)
+        except RuntimeError:
+            not_sent()
+            return
+        sending.add_done_callback(lambda it: not_sent() if it.cancelled() else None)
 
     def close(self) -> None:
         """Send nothing that has not been sent yet."""

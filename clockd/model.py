@@ -90,6 +90,8 @@ class Outcome(StrEnum):
     MISSED = "missed"  #: never started, because it was too late
 
 
+#: How the id of a dyno begins that only its log lines have shown.
+FROM_LOG: Final = "log:"
 #: Who asks for the stop of a run that makes room for a later one; its id follows.
 REPLACED_BY: Final = "clockd: replaced by run "
 
@@ -119,6 +121,7 @@ class Hold(StrEnum):
 
     JITTER = "jitter"  #: its stable offset from the fire time
     OVERLAP = "overlap"  #: an earlier run of its trigger
+    START = "start"  #: a launch of its trigger of which is not known whether it works
     RETRY = "retry"  #: the pause before its next attempt
     BACKOFF = "backoff"  #: the platform, which could not be asked
     LINE = "line"  #: a free place under the platform's limit of dynos

@@ -173,14 +173,26 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """No further attempt is made: its last attempt's outcome is its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """It stays in line for another run of its trigger; `stop` lists runs to stop."""
+    """It stays in line for another run of its trigger.
+
+    Args:
+        reason: Why, half a sentence.
+        hold: What for.
+        stop: Runs that are to be stopped for it.
+    """
 
     reason: str
+    hold: Hold = Hold.OVERLAP
     stop: tuple[int, ...] = ()
 
 
-Decision = Start | Drop | Wait
+Decision = Start | Drop | GiveUp | Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +201,7 @@ class Situation:
 
     Args:
         active: Ids of its trigger's other active runs.
+        started: Whether one of those has, or has had, a dyno.
         earlier_waiting: Whether an earlier run of its trigger is still in line.
         newest_fire_time: The latest fire time of its trigger on record.
         paused: Whether its trigger is paused now.
@@ -196,6 +209,7 @@ class Situation:
     """
 
     active: Sequence[int] = ()
+    started: bool = True
     earlier_waiting: bool = False
     newest_fire_time: datetime | None = None
     paused: bool = False
@@ -205,7 +219,7 @@ class Situation:
 def decide(run: Run, now: datetime, situation: Situation) -> Decision:
     """Decide what becomes of a waiting run whose `not_before` has come."""
     if run.attempt > 0:
-        return Start()
+        return GiveUp() if _is_superseded(run, situation) else Start()
     return (
         _drop_for_good(run, situation)
         or _drop_for_time(run, now, situation)
@@ -223,14 +237,14 @@ def _drop_for_good(run: Run, situation: Situation) -> Drop | None:
 
 def _drop_for_time(run: Run, now: datetime, situation: Situation) -> Drop | None:
     trigger, newest = run.trigger, situation.newest_fire_time
-    keeps_all = trigger.catch_up.run_all or trigger.overlap is Overlap.QUEUE
-    if run.hold is Hold.OVERLAP and keeps_all:
-        return None
-    if run.fire_time and newest and newest > run.fire_time and not keeps_all:
+    if _is_superseded(run, situation):
         return Drop(
             outcome=Outcome.SKIPPED,
             reason=f"superseded by the fire time {newest:%Y-%m-%dT%H:%M:%SZ}",
         )
+    patient = keeps_all(trigger) or trigger.overlap is Overlap.REPLACE
+    if run.hold is Hold.OVERLAP and patient:
+        return None
     if now > start_deadline(run):
         window_s = _window_s(trigger)
         return Drop(
@@ -238,6 +252,18 @@ def _drop_for_time(run: Run, now: datetime, situation: Situation) -> Drop | None
             reason=f"could not be started within its catch-up window of {window_s} s",
         )
     return None
+
+
+def keeps_all(trigger: Trigger) -> bool:
+    """Return whether a trigger's fire times do not take the place of earlier ones."""
+    return trigger.catch_up.run_all or trigger.overlap is Overlap.QUEUE
+
+
+def _is_superseded(run: Run, situation: Situation) -> bool:
+    newest = situation.newest_fire_time
+    if run.fire_time is None or newest is None or keeps_all(run.trigger):
+        return False
+    return newest > run.fire_time
 
 
 def start_deadline(run: Run) -> datetime:
@@ -270,6 +296,9 @@ def _mind_overlap(run: Run, situation: Situation, overlap: Overlap) -> Decision:
             return Wait(reason="an earlier run is still in line")
         return Start()
     others = ", ".join(str(run_id) for run_id in situation.active)
+    if overlap is Overlap.SKIP and not situation.started:
+        reason = f"run {others} has not started yet, and may never"
+        return Wait(reason=reason, hold=Hold.START)
     if overlap is Overlap.SKIP:
         return Drop(
             outcome=Outcome.SKIPPED, reason=f"overlap: run {others} is still active"

@@ -12,29 +12,40 @@ _Stamp = tuple[int, int, int] | None
 
 
 class FileWatch:
-    """Compares a file with what it was at the last call.
+    """Compares a file with what was last taken of it.
 
-    Editors replace files, deploy tools touch them: only another content counts.
+    Editors replace files, deploy tools touch them: only another content counts. What is
+    being written is left alone until it stands still.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp: _Stamp = None
+        self._taken: _Stamp = None
+        self._seen: _Stamp = None
         self._digest: str | None = None
 
+    def take(self) -> None:
+        """Take the file as known, as it is now."""
+        self._taken = self._seen = self._read_stamp()
+        self._digest = self._read_digest()
+
     def changed(self) -> bool:
-        """Return whether the content is another than at the last call."""
+        """Return whether the file has become another, and take it as known then.
+
+        True only when it was the same at the last call: it may be half-written.
+        """
         stamp = self._read_stamp()
-        if stamp == self._stamp:
+        still, self._seen = stamp == self._seen, stamp
+        if not still or stamp == self._taken:
             return False
         digest = self._read_digest()
         changed = digest != self._digest
-        self._stamp, self._digest = stamp, digest
+        self._taken, self._digest = stamp, digest
         return changed
 
     def forget(self) -> None:
-        """Let the next call return True."""
-        self._stamp, self._digest = (0, 0, 0), None
+        """Let the file count as changed, also if it is not."""
+        self._taken, self._digest = (0, 0, 0), None
 
     def _read_stamp(self) -> _Stamp:
         try:

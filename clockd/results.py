@@ -83,6 +83,7 @@ class Results:
         except Exception:
             log.exception(events.THREAD_FAILED, thread="results")
             for result in results:
+                self._gates.release(result.run.trigger.app)
                 self._forget(result)
         return True
 
@@ -153,6 +154,7 @@ class Results:
             exit_status=None,
             reason=reason,
             now=clock.now(),
+            requested_at=result.attempt.requested_at,
         )
         if run is None:
             return

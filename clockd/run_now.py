@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from clockd import clock, config, service
 from clockd.compose import host_name, process_name
-from clockd.errors import NotFoundError
+from clockd.errors import ConflictError, NotFoundError
 from clockd.jobs import Dispatcher
 from clockd.launch import Launcher
 from clockd.lease import STALE_S
-from clockd.model import Cause, Outcome, OutputLine, RunState
+from clockd.model import Cause, Outcome, OutputLine, RunnerKind, RunState
 from clockd.ownership import RunOwner, new_owner
 from clockd.watch import Watcher, WatchHooks
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from clockd.store import Lease, Store
 
 POLL_S = 0.2
+_PLACES = {RunnerKind.HEROKU: "on Heroku", RunnerKind.LOCAL: "on this machine"}
 
 TIMED_OUT = 124
 NOT_STARTED = 125
@@ -77,6 +78,7 @@ class RunNow:
         Raises:
             NotFoundError: There is no such trigger.
             ConfigError: No clock is running and triggers.yaml has problems.
+            ConflictError: Likewise, and the clock's tasks run somewhere else.
             SettingsError: Likewise, tasks run on Heroku, and there is no key.
         """
         lease = self._store.lease.read()
@@ -126,8 +128,15 @@ class RunNow:
                 lease, beat_at = now_lease, clock.boottime()
             elif clock.boottime() - beat_at >= STALE_S and not taken:
                 owner = new_owner(process_name())
-                if self._store.runs.take_over(run.id, owner):
+                if self._take_over(run, owner):
                     return self._attend(run, owner, detach=detach)
+
+    def _take_over(self, run: Run, owner: str) -> bool:
+        """Take a run from a dead clock, unless that would have run it elsewhere."""
+        if self._other_place() is not None:
+            return False
+        self._runners.require(self._installation.kind)
+        return self._store.runs.take_over(run.id, owner)
 
     def _print_new(self, run: Run) -> None:
         for line in self._store.output.lines(run.id, after=self._printed):
@@ -138,12 +147,37 @@ class RunNow:
 
     def _run_here(self, trigger: Trigger, *, by: str, detach: bool) -> Run:
         owner = new_owner(process_name())
+        self._refuse_other_place()
         self._runners.require(self._installation.kind)
         run = self._store.runs.request(
             trigger, cause=Cause.MANUAL, by=by, now=clock.now(), owner=owner
         )
         self._listener.begun(run, False)
         return self._attend(run, owner, detach=detach)
+
+    def _other_place(self) -> RunnerKind | None:
+        """Return where the database's clock runs tasks, if nobody says it is here.
+
+        What was only detected may be wrong: a production database is used from a
+        laptop as well, which has no key.
+        """
+        installation = self._installation
+        told = installation.settings.runner is not None
+        if told or installation.loaded.runner != "auto":
+            return None
+        place = self._store.triggers.runner()
+        return None if place is installation.kind else place
+
+    def _refuse_other_place(self) -> None:
+        place, here = self._other_place(), self._installation.kind
+        if place is None:
+            return
+        key = "HEROKU_API_KEY, or " if place is RunnerKind.HEROKU else ""
+        raise ConflictError(
+            f"this database's clock runs tasks {_PLACES[place]}; here they would run "
+            f"{_PLACES[here]}",
+            hint=f"set {key}CLOCKD_RUNNER={here.value} if that is meant",
+        )
 
     def _attend(self, run: Run, owner: str, *, detach: bool) -> Run:
         """Launch and follow a run that this process owns."""
@@ -157,7 +191,6 @@ class RunNow:
             hooks=WatchHooks(
                 line=self._pass_on,
                 ended=lambda ended: dispatcher.ended(ended),
-                relaunch=lambda r, attempt: dispatcher.relaunch(r, attempt),
                 shown=self._installation.shown,
             ),
         )

@@ -135,6 +135,14 @@ class Runner(Protocol):
         """
         ...
 
+    @property
+    def skew_s(self) -> float:
+        """How many seconds our wall clock is ahead of the platform's.
+
+        As far as it is known from answers; 0.0 where nobody knows.
+        """
+        ...
+
     def launch(self, request: LaunchRequest, *, guard: Callable[[], None]) -> Dyno:
         """Start one dyno.
 

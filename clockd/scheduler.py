@@ -233,7 +233,9 @@ class ClockScheduler(BackgroundScheduler):  # type: ignore[misc]
             self._event.clear()
             wall, boot = self._watch_the_clock(wall, boot)
             try:
-                wait_s = min(self._process_jobs() or MAX_SLEEP_S, MAX_SLEEP_S)
+                due_in_s = self._process_jobs()
+                # 0.0 means that something is due already, None that nothing comes.
+                wait_s = MAX_SLEEP_S if due_in_s is None else min(due_in_s, MAX_SLEEP_S)
             except Exception:
                 # Told to stop in the middle of a turn, APScheduler trips over itself;
                 # everything that was claimed is on record.

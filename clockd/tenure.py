@@ -41,7 +41,11 @@ log = structlog.get_logger()
 
 
 class Orders:
-    """What the clock is told, from signal handlers and other threads."""
+    """What the clock is told, from other threads.
+
+    Never from a signal handler: an event that is being waited for may be locked by
+    the very thread the handler interrupts.
+    """
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
@@ -116,7 +120,6 @@ class Tenure:
             hooks=WatchHooks(
                 line=self._show,
                 ended=lambda run: self._dispatcher.ended(run),
-                relaunch=lambda run, attempt: self._dispatcher.relaunch(run, attempt),
                 shown=installation.shown,
             ),
         )
@@ -172,8 +175,8 @@ class Tenure:
         log.info(events.CLOCK_STOPPING, following=self._watcher.active)
         self._scheduler.end()
         self._launcher.close()
-        self._dispatcher.stop(timeout_s=3.5)
-        self._watcher.stop(timeout_s=1.0)
+        self._dispatcher.stop(timeout_s=3.3)
+        self._watcher.stop(timeout_s=0.8)
 
     def _show(self, run: Run, line: LogLine) -> None:
         """Show what a local task prints; dynos print to the app's log themselves."""
@@ -189,7 +192,7 @@ class Tenure:
 
     def _load_at_start(self) -> None:
         """Write the file's triggers into the books; without a good file, keep them."""
-        self._file.changed()
+        self._file.take()
         loaded = self._installation.load_again()
         if not loaded.problems:
             self._apply(loaded)
@@ -207,8 +210,9 @@ class Tenure:
 
     def _mind_file(self) -> None:
         """Load the file again when it has changed, or SIGHUP says so."""
-        requested = self._orders.take_reload()
-        if not (self._file.changed() or requested):
+        if self._orders.take_reload():
+            self._file.take()
+        elif not self._file.changed():
             return
         loaded = self._installation.load_again()
         if loaded.problems:

@@ -1,13 +1,11 @@
 """Attempts: what became of a launch, how it ended, and what follows from it.
 
 Nothing here is fenced: the truth may come from anyone. Every change is conditional on
-the attempt still being the one that was seen; `requested_at` tells one sending of an
-attempt from the next.
+the attempt still being the one that was seen; `requested_at` tells its sending.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -47,11 +45,10 @@ class Attempts:
             results: What the platform answered.
             now: The instant of the call.
         """
-        del now
         if not results:
             return set()
         with self._database.write() as connection:
-            return launches.write(connection, results)
+            return launches.write(connection, results, now)
 
     def unknown(self, attempt_id: int, requested_at: datetime, reason: str) -> bool:
         """Note that a launch's answer was lost; return False if it is not ours."""
@@ -93,23 +90,8 @@ class Attempts:
             )
             if row.stop_cause is not None or row.cancel_requested_at is not None:
                 _end_unsent(connection, row, not_before)
+            line.wake_held(connection, [row.trigger_id], requested_at, Hold.START)
             return True
-
-    def resend(
-        self, attempt_id: int, requested_at: datetime, now: datetime
-    ) -> datetime | None:
-        """Note that an attempt is about to be sent again.
-
-        Returns the instant that this sending goes by; None if it is not ours.
-        """
-        again = max(now, requested_at + timedelta(microseconds=1))
-        with self._database.write() as connection:
-            row = _sent(connection, attempt_id, requested_at)
-            if row is None:
-                return None
-            _change_both(connection, row, state=RunState.LAUNCHING.value, reason=None)
-            _change(connection, attempt_id, requested_at=again)
-            return again
 
     # -- to the end ------------------------------------------------------------
 
@@ -138,6 +120,7 @@ class Attempts:
         exit_status: int | None,
         reason: str | None,
         now: datetime,
+        requested_at: datetime | None = None,
     ) -> Run | None:
         """Write down how an attempt ended, and what follows.
 
@@ -145,10 +128,24 @@ class Attempts:
         or has its outcome; 3. runs that waited for it are decided on anew. A run that
         somebody wants cancelled gets no further attempt.
 
-        Returns the run as it stands then; None where the end was on record already.
+        Args:
+            attempt_id: Which attempt.
+            outcome: How it ended.
+            exit_status: What its dyno reported.
+            reason: The same as half a sentence.
+            now: The instant of the call.
+            requested_at: Of who saw no dyno: the sending that is meant. Where it was
+                answered or sent again meanwhile, nothing is written.
+
+        Returns the run as it stands then; None where the end was on record already,
+        or another sending is the one that counts.
         """
         with self._database.write() as connection:
-            row = _open(connection, attempt_id)
+            row = (
+                _open(connection, attempt_id)
+                if requested_at is None
+                else _sent(connection, attempt_id, requested_at)
+            )
             if row is None:
                 return None
             run = rows.run_with_id(connection, row.run_id)
@@ -163,7 +160,7 @@ class Attempts:
             retry_at = _retry_at(connection, run, outcome, now)
             if retry_at is None:
                 _change_run(connection, run.id, **end, hold=None, not_before=None)
-                line.wake_held(connection, run.trigger_id, now)
+                line.wake_held(connection, [run.trigger_id], now)
             else:
                 _wait_for_retry(connection, run.id, retry_at, reason)
             return rows.run_with_id(connection, run.id)
@@ -192,13 +189,20 @@ class Attempts:
             if attempt.state is not RunState.FINISHED
         ]
 
-    def dynos_since(self, app: str, since: datetime) -> list[OwnedDyno]:
-        """Return the dynos of an app's attempts that were there at `since` or later."""
+    def dynos_since(
+        self, app: str, since: datetime, *, but: int | None = None
+    ) -> list[OwnedDyno]:
+        """Return the dynos of an app's attempts that were there at `since` or later.
+
+        `but` is an attempt whose dyno is left out.
+        """
         query = sa.select(attempts.c.dyno_id, attempts.c.dyno).where(
             attempts.c.app == app,
             attempts.c.dyno_id.is_not(None),
             sa.or_(attempts.c.finished_at.is_(None), attempts.c.finished_at >= since),
         )
+        if but is not None:
+            query = query.where(attempts.c.id != but)
         with self._database.read() as connection:
             return [OwnedDyno(*row) for row in connection.execute(query)]
 
@@ -251,7 +255,7 @@ def _end_unsent(connection: Connection, row: AnyRow, now: datetime) -> None:
         reason="cancelled before its dyno was created",
         now=now,
     )
-    line.wake_held(connection, row.trigger_id, now)
+    line.wake_held(connection, [row.trigger_id], now)
 
 
 def _retry_at(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from clockd import policy
-from clockd.model import Attempt, RunState
-from clockd.store import rows
+from clockd.model import FROM_LOG, Attempt, Hold, RunState
+from clockd.store import line, rows
 from clockd.store.statements import Values, batches, update_each
 from clockd.store.tables import attempts, runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from clockd.store.values import LaunchedDyno
 
 
-def write(connection: Connection, results: Sequence[LaunchedDyno]) -> set[int]:
+def write(
+    connection: Connection, results: Sequence[LaunchedDyno], now: datetime
+) -> set[int]:
     """Write what launches gave; return the ids of attempts that are not ours."""
     found = _read(connection, [result.attempt_id for result in results])
     owners = _owners(connection, results)
@@ -32,12 +35,15 @@ def write(connection: Connection, results: Sequence[LaunchedDyno]) -> set[int]:
         run, attempt = found.get(result.attempt_id, (None, None))
         if run is None or attempt is None or not _is_ours(attempt, result, owners):
             refused.add(result.attempt_id)
-        elif attempt.dyno_id is None:
+        elif attempt.dyno_id != result.dyno.id:
             owners[attempt.app, result.dyno.id] = attempt.id
             of_attempts.append(_attempt_values(attempt, result))
             of_runs.append(_run_values(run, attempt, result))
     update_each(connection, attempts, "id", of_attempts)
     update_each(connection, runs, "id", of_runs)
+    started = {run.trigger_id for run, _ in found.values()}
+    for some in batches(sorted(started)):
+        line.wake_held(connection, some, now, Hold.START)
     return refused
 
 
@@ -78,10 +84,14 @@ def _is_ours(
     owner = owners.get((attempt.app, result.dyno.id))
     if owner is not None:
         return owner == attempt.id
-    return (
-        attempt.state in (RunState.LAUNCHING, RunState.UNKNOWN)
-        and attempt.requested_at == result.requested_at
-    )
+    if attempt.requested_at != result.requested_at:
+        return False
+    if attempt.state in (RunState.LAUNCHING, RunState.UNKNOWN):
+        return True
+    # Found by its log line, which has no id: here it comes.
+    by_line = (attempt.dyno_id or "").startswith(FROM_LOG)
+    open_ = attempt.state is not RunState.FINISHED
+    return open_ and by_line and attempt.dyno == result.dyno.name
 
 
 def _attempt_values(attempt: Attempt, result: LaunchedDyno) -> Values:

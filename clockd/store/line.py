@@ -47,12 +47,21 @@ def want_cancelled(
     connection.execute(ask.values(cancel_requested_at=now, cancel_requested_by=by))
 
 
-def wake_held(connection: Connection, trigger_id: str, now: datetime) -> None:
-    """Let the runs that wait for another run of their trigger be decided on anew."""
+def wake_held(
+    connection: Connection,
+    trigger_ids: Sequence[str],
+    now: datetime,
+    *holds: Hold,
+) -> None:
+    """Let the runs that wait for another run of their trigger be decided on anew.
+
+    `holds` are those that are over; by default both kinds.
+    """
+    over = [hold.value for hold in holds or (Hold.OVERLAP, Hold.START)]
     held = sa.update(runs).where(
         waiting,
-        runs.c.trigger_id == trigger_id,
-        runs.c.hold == Hold.OVERLAP.value,
+        runs.c.trigger_id.in_(trigger_ids),
+        runs.c.hold.in_(over),
         runs.c.not_before > now,
     )
     connection.execute(held.values(not_before=now))

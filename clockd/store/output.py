@@ -96,6 +96,29 @@ class Outputs:
                 for row in connection.execute(query)
             ]
 
+    def lines_written(self, run_id: int, attempt: int) -> int:
+        """Return how many lines of its own an attempt has ever had written.
+
+        Also those that are no longer kept, but for the platform's among them.
+        """
+        mine = sa.and_(output.c.run_id == run_id, output.c.attempt == attempt)
+        earlier = sa.and_(output.c.run_id == run_id, output.c.attempt < attempt)
+        of_platform = sa.func.count().filter(output.c.source != "app")
+        sequence = output.c.sequence
+        spans = sa.select(
+            sa.func.min(sequence), sa.func.max(sequence), of_platform
+        ).where(mine)
+        before = sa.select(sa.func.max(sequence)).where(earlier)
+        with self._database.read() as connection:
+            first, last, told = connection.execute(spans).one()
+            begin = connection.execute(before).scalar()
+        if last is None:
+            return 0
+        if begin is None:
+            # Of earlier attempts nothing is left: it may have begun anywhere.
+            begin = 0 if attempt == 1 else first - 1
+        return int(last - begin - told)
+
     def prune(self, before: datetime) -> int:
         """Delete the output of runs that finished before an instant.
 

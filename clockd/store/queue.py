@@ -14,15 +14,16 @@ import sqlalchemy as sa
 
 from clockd import policy
 from clockd.model import REPLACED_BY, Hold, Outcome, RunState
-from clockd.policy import Drop, Situation, Wait
+from clockd.policy import Drop, GiveUp, Situation, Wait
 from clockd.store import line, rows, situations
+from clockd.store.situations import Standing
 from clockd.store.statements import AnyRow, Values, update_each
 from clockd.store.tables import (
     attempts,
     runs,
     waiting,
 )
-from clockd.store.values import NotNow, Taken
+from clockd.store.values import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from clockd.model import Run
     from clockd.policy import Decision
     from clockd.store.situations import Line, Twin
-    from clockd.store.values import AttemptPlan
+    from clockd.store.values import AttemptPlan, NotNow
 
 #: A run that waits for another is looked at this often, beside being woken.
 HELD = timedelta(seconds=30)
@@ -47,11 +48,12 @@ def take(
     *,
     now: datetime,
     limit: int,
-    plan: Callable[[Run], AttemptPlan | NotNow],
+    plan: Callable[[Run], AttemptPlan],
+    admit: Callable[[Run], NotNow | None],
     owner: str | None,
 ) -> Taken:
     """Decide on the runs that are due, and write it down; see `Runs.take`."""
-    taking = _Taking(connection, now=now, limit=limit, plan=plan)
+    taking = _Taking(connection, now=now, limit=limit, plan=plan, admit=admit)
     size, behind = max(_PAGE, 4 * limit), None
     while not taking.full:
         page = situations.due(connection, now, owner, size=size, behind=behind)
@@ -71,12 +73,14 @@ class _Taking:
         *,
         now: datetime,
         limit: int,
-        plan: Callable[[Run], AttemptPlan | NotNow],
+        plan: Callable[[Run], AttemptPlan],
+        admit: Callable[[Run], NotNow | None],
     ) -> None:
         self._connection = connection
         self._now = now
         self._limit = limit
         self._plan = plan
+        self._admit = admit
         self._lines: dict[str, Line] = {}
         self._ended: set[int] = set()
         self._changes: list[Values] = []
@@ -101,6 +105,7 @@ class _Taking:
     def _decide(self, row: AnyRow) -> None:
         run, mine = rows.run_of(row), self._lines[row.trigger_id]
         mine.first.discard((row.turn, row.id))
+        self._supersede(run, mine)
         decision = self._ask(run, row, mine)
         if isinstance(decision, Wait) and decision.stop:
             decision = self._make_room(run, row, mine) or decision
@@ -108,20 +113,24 @@ class _Taking:
         if isinstance(decision, Drop):
             self._drop(run, decision)
             stays = False
+        elif isinstance(decision, GiveUp):
+            self._give_up([run.id], mine)
         elif isinstance(decision, Wait):
-            self._hold(run, self._now + HELD, Hold.OVERLAP, decision.reason)
+            self._hold(run, self._now + HELD, decision.hold, decision.reason)
         elif not self.full:
             stays = not self._may_start(_released(run, self._now), mine)
         if stays and run.attempt == 0:
             mine.first.add((row.turn, row.id))
 
     def _ask(self, run: Run, row: AnyRow, mine: Line) -> Decision:
+        others = {id_: it for id_, it in mine.active.items() if id_ != run.id}
         situation = Situation(
-            active=[run_id for run_id in mine.active if run_id != run.id],
+            active=list(others),
+            started=any(standing.started for standing in others.values()),
             earlier_waiting=any(other < (row.turn, row.id) for other in mine.first),
             newest_fire_time=row.newest_fire_time,
             paused=bool(row.paused),
-            removed=row.removed_at is not None,
+            removed=row.removed_at is not None and run.claimed_at <= row.removed_at,
         )
         return policy.decide(run, self._now, situation)
 
@@ -132,7 +141,7 @@ class _Taking:
         """
         by = f"{REPLACED_BY}{run.id}"
         others = [run_id for run_id in mine.active if run_id != run.id]
-        idle = [run_id for run_id in others if mine.active[run_id]]
+        idle = [run_id for run_id in others if mine.active[run_id].idle]
         line.want_cancelled(self._connection, others, by=by, now=self._now)
         if not idle:
             return None
@@ -147,6 +156,47 @@ class _Taking:
         for run_id in idle:
             del mine.active[run_id]
         return self._ask(run, row, mine)
+
+    def _supersede(self, run: Run, mine: Line) -> None:
+        """Give up earlier runs between attempts: theirs never reach a later time."""
+        if run.attempt or run.fire_time is None or policy.keeps_all(run.trigger):
+            return
+        idle = [
+            run_id
+            for run_id, standing in mine.active.items()
+            if standing.idle
+            and standing.fire_time
+            and standing.fire_time < run.fire_time
+        ]
+        self._give_up(idle, mine)
+
+    def _give_up(self, run_ids: Sequence[int], mine: Line) -> None:
+        """Let runs end as their last attempt did."""
+        if not run_ids:
+            return
+        last = sa.select(
+            *(attempts.c.run_id, attempts.c.outcome, attempts.c.exit_status),
+            attempts.c.reason,
+        ).join(runs, runs.c.id == attempts.c.run_id)
+        last = last.where(
+            attempts.c.run_id.in_(run_ids), attempts.c.number == runs.c.attempt
+        )
+        for row in self._connection.execute(last).all():
+            ended = {
+                "state": RunState.FINISHED.value,
+                "outcome": row.outcome,
+                "exit_status": row.exit_status,
+                "reason": f"{row.reason}; its next fire time came before another try",
+                "finished_at": self._now,
+                "hold": None,
+                "not_before": None,
+            }
+            where = sa.and_(waiting, runs.c.id == row.run_id)
+            self._connection.execute(sa.update(runs).where(where).values(**ended))
+        for run_id in run_ids:
+            self._ended.add(run_id)
+            mine.active.pop(run_id, None)
+            self.taken.dropped.append(rows.run_with_id(self._connection, run_id))
 
     def _drop(self, run: Run, decision: Drop) -> None:
         ended = replace(
@@ -165,7 +215,8 @@ class _Taking:
     ) -> None:
         held = replace(run, not_before=not_before, hold=hold, reason=reason)
         self._change(held)
-        self.taken.waiting.append((held, reason))
+        if (run.hold, run.reason) != (hold, reason):
+            self.taken.waiting.append((held, reason))
 
     def _change(self, run: Run) -> None:
         """Note how a run that does not start is to be on record."""
@@ -185,17 +236,19 @@ class _Taking:
     def _may_start(self, run: Run, mine: Line) -> bool:
         """Plan a run's next attempt; return whether it starts."""
         plan = self._plan(run)
-        if isinstance(plan, NotNow):
-            self._hold(run, plan.not_before, plan.hold, plan.reason)
+        twin = (plan.app, plan.process_type, plan.twin)
+        if plan.twin is not None and twin in self._open_twins():
+            self.taken.blocked.append(run)
+            return False
+        not_now = self._admit(run)
+        if not_now is not None:
+            self._hold(run, not_now.not_before, not_now.hold, not_now.reason)
             return False
         if plan.twin is not None:
-            twin = (plan.app, plan.process_type, plan.twin)
-            if twin in self._open_twins():
-                self.taken.blocked.append(run)
-                return False
-            self._open_twins().add(twin)
+            self._open_twins().add((plan.app, plan.process_type, plan.twin))
         self._starts.append((run, plan))
-        mine.active[run.id] = False
+        started = run.launched_at is not None
+        mine.active[run.id] = Standing(False, started, run.fire_time)
         return True
 
     def _open_twins(self) -> set[Twin]:

@@ -80,7 +80,8 @@ class Runs:
         *,
         now: datetime,
         limit: int,
-        plan: Callable[[Run], AttemptPlan | NotNow],
+        plan: Callable[[Run], AttemptPlan],
+        admit: Callable[[Run], NotNow | None] = lambda _run: None,
         fence: int | None = None,
         owner: str | None = None,
     ) -> Taken:
@@ -94,8 +95,9 @@ class Runs:
         Args:
             now: The instant of the decision.
             limit: How many may start.
-            plan: Says what a run's attempt asks for, or that it must wait; called once
-                for each run that may start. It must not use the store.
+            plan: Says what a run's attempt asks for. It must not use the store.
+            admit: Says whether a run that may start has to wait all the same; nothing
+                but this keeps it from starting then. It must not use the store.
             fence: The clock's: it takes runs without owner.
             owner: A `run-now`'s: it takes its own runs.
 
@@ -108,7 +110,9 @@ class Runs:
         with self._database.write() as connection:
             if fence is not None:
                 fenced(connection, fence)
-            return queue.take(connection, now=now, limit=limit, plan=plan, owner=owner)
+            return queue.take(
+                connection, now=now, limit=limit, plan=plan, admit=admit, owner=owner
+            )
 
     def poll(self, now: datetime, *, owner: str | None = None) -> Poll:
         """Return what the clock, or a `run-now`, has to do, in a few indexed look-ups.
@@ -270,7 +274,7 @@ def _cancel_waiting(
         reason=f"cancelled by {by}",
         now=now,
     )
-    line.wake_held(connection, run.trigger_id, now)
+    line.wake_held(connection, [run.trigger_id], now)
 
 
 def _is_uuid(text: str) -> bool:

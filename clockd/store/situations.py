@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
@@ -30,16 +30,24 @@ if TYPE_CHECKING:
 Twin = tuple[str, str, str]
 
 
+class Standing(NamedTuple):
+    """Where an active run stands."""
+
+    idle: bool  #: between two attempts
+    started: bool  #: it has, or has had, a dyno
+    fire_time: datetime | None
+
+
 @dataclass(kw_only=True)
 class Line:
     """The unfinished runs of one trigger, as this take has left them so far.
 
     Args:
-        active: Active runs by id, with whether each is between two attempts.
+        active: Active runs by id.
         first: Runs that wait for their first start, as (turn, id).
     """
 
-    active: dict[int, bool] = field(default_factory=dict)
+    active: dict[int, Standing] = field(default_factory=dict)
     first: set[tuple[datetime, int]] = field(default_factory=set)
 
 
@@ -90,7 +98,10 @@ def due(
 def read_lines(connection: Connection, trigger_ids: Collection[str]) -> dict[str, Line]:
     """Return the unfinished runs of each trigger."""
     lines = {trigger_id: Line() for trigger_id in trigger_ids}
-    columns = (runs.c.id, runs.c.trigger_id, runs.c.state, runs.c.attempt)
+    columns = (
+        *(runs.c.id, runs.c.trigger_id, runs.c.state, runs.c.attempt),
+        *(runs.c.launched_at, runs.c.fire_time),
+    )
     query = sa.select(*columns, turn.label("turn")).where(
         unfinished, runs.c.trigger_id.in_(trigger_ids)
     )
@@ -99,7 +110,9 @@ def read_lines(connection: Connection, trigger_ids: Collection[str]) -> dict[str
         if in_line and row.attempt == 0:
             lines[row.trigger_id].first.add((row.turn, row.id))
         else:
-            lines[row.trigger_id].active[row.id] = in_line
+            started = row.launched_at is not None
+            standing = Standing(in_line, started, row.fire_time)
+            lines[row.trigger_id].active[row.id] = standing
     return lines
 
 

@@ -131,10 +131,11 @@ class Taken:
 
     Args:
         started: Runs whose attempt is on record as launching: launch it.
-        dropped: Runs that ended here, without having started.
-        waiting: Runs that were put off, with the reason.
-        blocked: Runs that were planned and left as they were: another launch of the
-            same command is open.
+        dropped: Runs that ended here, without having started, or with their last
+            attempt's outcome.
+        waiting: Runs that were put off for another reason than before, with it.
+        blocked: Runs that are left as they were: another launch of the same command is
+            open.
     """
 
     started: list[tuple[Run, Attempt]] = field(default_factory=list)

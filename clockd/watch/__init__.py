@@ -7,7 +7,10 @@
 `presence`  the dyno list as safety net; `polling` says when to read it        (pure)
 `stops`     stops dynos: at their timeout, on request
 `seek`      launches whose answer was lost; `adoption` recognises their dyno   (pure)
+`patience`  gives up what cannot be seen                                       (pure)
 `recorder`  writes output and outcomes, also after the database was away
+`breaker`   leaves a database alone that has just failed
+`inbox`     what others tell the watcher
 `questions` requests to the platform, in threads of their own
 """
 

@@ -77,6 +77,7 @@ def find_in_list(
         for dyno in dynos
         if dyno.process_type == attempt.process_type
         and dyno.id not in owned.ids
+        and dyno.name not in owned.names
         and dyno.created_at >= since
         and shown_as(dyno.command, commands)
     ]

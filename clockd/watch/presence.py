@@ -63,7 +63,7 @@ class Presence:
             self._questions.ask(
                 lambda: runner.dynos(due.app),
                 lambda dynos: self._on_list(due, dynos, now),
-                lambda: self._schedule.answered(due),
+                lambda: self._on_failure(due, now),
             )
 
     def _on_list(self, key: AppKey, dynos: Sequence[Dyno], asked_at: float) -> None:
@@ -71,6 +71,12 @@ class Presence:
         for track in self._tracks():
             if AppKey(track.attempt.runner, track.attempt.app) == key:
                 track.listed(dynos, asked_at)
+
+    def _on_failure(self, key: AppKey, asked_at: float) -> None:
+        self._schedule.answered(key)
+        for track in self._tracks():
+            if AppKey(track.attempt.runner, track.attempt.app) == key:
+                track.unlisted_since = track.unlisted_since or asked_at
 
     def vanished(self, track: Track, now: float) -> bool:
         """Return whether a dyno is gone for good and the log has nothing to add."""
@@ -93,5 +99,6 @@ class Presence:
 
 def _start_over(track: Track) -> None:
     """Let the next two lists show the dyno's absence anew."""
+    track.log_failures += 1
     track.history_asked = False
     track.absent_since = track.absent_until = None

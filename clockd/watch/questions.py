@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -29,6 +30,8 @@ class Questions:
     def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
         self._post = post
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="platform")
+        self._asked: set[Future[None]] = set()
+        self._lock = threading.Lock()
 
     def ask(
         self,
@@ -50,8 +53,25 @@ class Questions:
             else:
                 self._post(lambda: answered(answer))
 
-        self._pool.submit(work)
+        try:
+            asked = self._pool.submit(work)
+        except RuntimeError:
+            return  # closed: nobody waits for the answer
+        with self._lock:
+            self._asked.add(asked)
+        asked.add_done_callback(self._forget)
 
-    def close(self) -> None:
-        """Ask nothing more; answers under way are dropped."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def _forget(self, asked: Future[None]) -> None:
+        with self._lock:
+            self._asked.discard(asked)
+
+    def close(self, timeout_s: float) -> None:
+        """Take no more questions, and give those that were asked a moment.
+
+        They are carried out even if that takes longer: a stop may be among them. What
+        is answered now is dropped.
+        """
+        self._pool.shutdown(wait=False)
+        with self._lock:
+            asked = list(self._asked)
+        wait(asked, timeout_s)

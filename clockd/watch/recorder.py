@@ -13,6 +13,7 @@ from clockd import clock, events
 from clockd.errors import StoreUnavailable
 from clockd.model import Outcome, Output, OutputLine, RunState
 from clockd.store import OutputRow
+from clockd.watch.breaker import RETRY_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from clockd.model import Run
     from clockd.runner import LogLine
     from clockd.store import Store
+    from clockd.watch.breaker import Breaker
     from clockd.watch.track import Track
 
 #: Lines kept in memory for one run while the database is away.
 MAX_PENDING = 20_000
-RETRY_S = 2.0
 
 log = structlog.get_logger()
 
@@ -32,9 +33,9 @@ log = structlog.get_logger()
 class Recorder:
     """Writes output and outcomes; used by the watcher's thread only."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, breaker: Breaker) -> None:
         self._store = store
-        self._failing = False
+        self._breaker = breaker
 
     def keep(self, track: Track, line: LogLine) -> None:
         """Keep a line of a track's dyno for the next batch."""
@@ -61,6 +62,8 @@ class Recorder:
         waiting = [track for track in tracks if track.pending]
         if not waiting:
             return True
+        if self._breaker.tripped:
+            return False
         rows = [
             OutputRow(
                 run_id=track.run.id,
@@ -76,9 +79,9 @@ class Recorder:
         try:
             self._store.output.append(rows)
         except StoreUnavailable as error:
-            self._tell_failing(error)
+            self._breaker.trip(error)
             return False
-        self._tell_recovered()
+        self._breaker.worked()
         for track in waiting:
             track.pending.clear()
         return True
@@ -86,11 +89,12 @@ class Recorder:
     def finish(self, track: Track) -> tuple[bool, Run | None]:
         """Write a track's verdict, its output first.
 
-        Returns whether the books are closed, and the run as it stands then (None
-        where another process was first).
+        Who saw no dyno says so: an answer that another process has written meanwhile
+        counts more. Returns whether the books are closed, and the run as it stands
+        then (None where another process was first).
         """
         verdict = track.conclude()
-        if not self.flush([track]):
+        if self._breaker.tripped or not self.flush([track]):
             return self._later(track)
         try:
             run = self._store.attempts.finish(
@@ -99,26 +103,17 @@ class Recorder:
                 exit_status=verdict.exit_status,
                 reason=verdict.reason,
                 now=clock.now(),
+                requested_at=track.attempt.requested_at if track.dyno is None else None,
             )
         except StoreUnavailable as error:
-            self._tell_failing(error)
+            self._breaker.trip(error)
             return self._later(track)
-        self._tell_recovered()
+        self._breaker.worked()
         return True, run
 
     def _later(self, track: Track) -> tuple[bool, None]:
         track.retry_write_at = clock.boottime() + RETRY_S
         return False, None
-
-    def _tell_failing(self, error: StoreUnavailable) -> None:
-        if not self._failing:
-            log.error(events.STORE_FAILED, reason=error.message)
-        self._failing = True
-
-    def _tell_recovered(self) -> None:
-        if self._failing:
-            log.info(events.STORE_RECOVERED)
-        self._failing = False
 
 
 def tell_end(track: Track, run: Run) -> None:

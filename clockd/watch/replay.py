@@ -30,8 +30,10 @@ class ReplayFilter:
         self._repeats: Counter[LogLine] = Counter()
 
     def remember(self, lines: Iterable[LogLine]) -> None:
-        """Take lines as seen that an earlier process saw."""
-        self._seen.extend(lines)
+        """Take lines as seen that another process saw; they may come again."""
+        known = list(lines)
+        self._seen.extend(known)
+        self._repeats.update(known)
 
     def reopened(self) -> None:
         """Expect what was seen so far to come again."""

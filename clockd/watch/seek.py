@@ -1,19 +1,20 @@
 """Finds out what became of launches whose answer was lost, and acts on it.
 
 A look reads the dyno list some times, the lines of dynos nobody owns, and at last the
-whole log. Found: adopted. Certainly not created: sent again. Neither: `lost`.
+whole log. Found: adopted. Certainly not created: back in the line. Neither: `lost`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from clockd import clock, events
 from clockd.errors import StoreUnavailable
-from clockd.model import Outcome, RunState
+from clockd.model import Outcome
 from clockd.runner import attempt_key
 from clockd.store import LaunchedDyno
 from clockd.watch import adoption
@@ -22,15 +23,17 @@ from clockd.watch.evidence import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from clockd.model import Attempt, Run, RunnerKind
+    from clockd.model import Attempt, RunnerKind
     from clockd.runner import Dyno, LogLine, Runner
     from clockd.store import Store
+    from clockd.watch.breaker import Breaker
     from clockd.watch.questions import Questions
     from clockd.watch.track import Track
 
 _AGAIN_S = 5.0
 #: A list that is due within this time is read with another one of its app.
 _EARLY_S = 2.0
+_NOT_CREATED = "its launch certainly did not happen"
 
 log = structlog.get_logger()
 
@@ -44,7 +47,6 @@ class SeekHooks:
     adopt: Callable[[Track, Dyno], None]
     finish: Callable[[Track], None]
     drop: Callable[[Track], None]
-    relaunch: Callable[[Run, Attempt], None]
     #: The ways a command of an app may be shown by the platform.
     shown: Callable[[str, str], frozenset[str]]
 
@@ -57,21 +59,32 @@ class Seeker:
         store: Store,
         runners: Mapping[RunnerKind, Runner],
         questions: Questions,
+        breaker: Breaker,
+        *,
         hooks: SeekHooks,
     ) -> None:
         self._store = store
         self._runners = runners
         self._questions = questions
+        self._breaker = breaker
         self._hooks = hooks
 
     def step(self, track: Track, now: float) -> None:
         """Do what is due for a track at `now` (seconds of `boottime`)."""
         runner = self._runners[track.attempt.runner]
         if not runner.authoritative and track.fresh_lines:
-            track.fresh_lines = False
-            self._search_log(track, self._hooks.unowned(track))
+            self._hear(track)
         if _is_due(track, now):
             self._look(runner, self._together(track, now))
+
+    def _hear(self, track: Track) -> None:
+        """Look for a track's dyno in the lines of dynos nobody owns."""
+        try:
+            self._search_log(track, self._hooks.unowned(track))
+        except StoreUnavailable as error:
+            self._breaker.trip(error)
+        else:
+            track.fresh_lines = False
 
     def _together(self, track: Track, now: float) -> list[Track]:
         """Return the tracks that one look serves: one request per app, not per run.
@@ -103,11 +116,11 @@ class Seeker:
 
         def on_list(dynos: Sequence[Dyno]) -> None:
             for track in tracks:
-                self._on_list(track, dynos)
+                self._settle(track, lambda it: self._on_list(it, dynos))
 
         def on_history(lines: Sequence[LogLine]) -> None:
             for track in tracks:
-                self._on_history(track, lines)
+                self._settle(track, lambda it: self._on_history(it, lines))
 
         if last:
             lines = adoption.HISTORY_LINES
@@ -121,18 +134,28 @@ class Seeker:
         track.looking = False
         track.look_at(clock.boottime() + _AGAIN_S)
 
-    def _on_list(self, track: Track, dynos: Sequence[Dyno]) -> None:
+    def _settle(self, track: Track, act: Callable[[Track], None]) -> None:
+        """Act on an answer; where the books cannot be asked, look again later."""
         track.looking = False
+        try:
+            act(track)
+        except StoreUnavailable as error:
+            self._breaker.trip(error)
+            self._put_off(track)
+        except Exception:
+            log.exception(events.THREAD_FAILED, thread="watcher", **track.about())
+            self._put_off(track)
+
+    def _on_list(self, track: Track, dynos: Sequence[Dyno]) -> None:
         if track.dyno is not None:
             return
         if self._runners[track.attempt.runner].authoritative:
             self._settle_by_key(track, dynos)
             return
         owned = self._owned(track)
-        if owned is None:
-            self._put_off(track)
-            return
-        dyno = adoption.find_in_list(track.attempt, self._commands(track), dynos, owned)
+        dyno = adoption.find_in_list(
+            self._as_dated(track), self._commands(track), dynos, owned
+        )
         track.looks += 1
         if dyno is not None:
             self._take(track, dyno)
@@ -141,25 +164,22 @@ class Seeker:
         key = attempt_key(track.attempt)
         dyno = next((dyno for dyno in dynos if dyno.key == key), None)
         if dyno is None:
-            self._send_again(track)
+            self._back_in_line(track)
         else:
             self._take(track, dyno)
 
-    def _search_log(self, track: Track, lines: Sequence[LogLine]) -> None:
-        owned = self._owned(track)
-        if owned is None:
-            return
-        dyno = adoption.find_in_log(track.attempt, self._commands(track), lines, owned)
+    def _search_log(self, track: Track, lines: Sequence[LogLine]) -> bool:
+        """Take the dyno that lines show; return whether they show one."""
+        attempt, owned = self._as_dated(track), self._owned(track)
+        dyno = adoption.find_in_log(attempt, self._commands(track), lines, owned)
         if dyno is not None:
             self._take(track, dyno)
+        return dyno is not None
 
     def _on_history(self, track: Track, lines: Sequence[LogLine]) -> None:
-        track.looking = False
-        if track.dyno is None:
-            self._search_log(track, lines)
-        if track.dyno is not None:
+        if track.dyno is not None or self._search_log(track, lines):
             track.history.extend(lines)
-        elif not adoption.reaches_back(lines, track.attempt.requested_at):
+        elif not adoption.reaches_back(lines, self._as_dated(track).requested_at):
             track.verdict = Verdict(
                 outcome=Outcome.LOST,
                 exit_status=None,
@@ -168,7 +188,7 @@ class Seeker:
             )
             self._hooks.finish(track)
         else:
-            self._send_again(track)
+            self._back_in_line(track)
 
     def _take(self, track: Track, dyno: Dyno) -> None:
         """Adopt a dyno, if the books agree that the attempt is still ours."""
@@ -178,19 +198,17 @@ class Seeker:
             dyno=dyno,
             launched_at=track.attempt.requested_at,
         )
-        try:
-            refused = self._store.attempts.launched([found], clock.now())
-        except StoreUnavailable as error:
-            log.warning(events.STORE_FAILED, reason=error.message)
-            self._put_off(track)
-            return
-        if refused:
+        self._breaker.check()
+        if self._store.attempts.launched([found], clock.now()):
             self._hooks.drop(track)
         else:
             self._hooks.adopt(track, dyno)
 
-    def _send_again(self, track: Track) -> None:
-        """Launch an attempt again of which it is certain that it was not created."""
+    def _back_in_line(self, track: Track) -> None:
+        """Put a run back of whose attempt it is certain that it was not created.
+
+        Whether it still may start is decided anew: the look may have taken long.
+        """
         if track.stopping:
             self._hooks.finish(track)
             return
@@ -199,20 +217,17 @@ class Seeker:
             track.looks -= 1
             track.look_at(clock.boottime() + wait_s)
             return
-        try:
-            requested_at = self._store.attempts.resend(
-                track.attempt.id, track.attempt.requested_at, clock.now()
-            )
-        except StoreUnavailable as error:
-            log.warning(events.STORE_FAILED, reason=error.message)
-            self._put_off(track)
-            return
+        self._breaker.check()
+        ours = self._store.attempts.requeue(
+            track.attempt.id,
+            track.attempt.requested_at,
+            not_before=clock.now(),
+            hold=None,
+            reason=_NOT_CREATED,
+        )
         self._hooks.drop(track)
-        if requested_at is not None:
-            attempt = replace(
-                track.attempt, state=RunState.LAUNCHING, requested_at=requested_at
-            )
-            self._hooks.relaunch(track.run, attempt)
+        if ours:
+            log.info(events.RUN_HELD, **track.about(), reason=_NOT_CREATED)
 
     def _predecessors_time(self, track: Track) -> float:
         """Return for how long another process's request may still be on its way."""
@@ -224,13 +239,24 @@ class Seeker:
     def _commands(self, track: Track) -> frozenset[str]:
         return self._hooks.shown(track.attempt.app, track.attempt.command)
 
-    def _owned(self, track: Track) -> adoption.Owned | None:
-        """Return the dynos of other attempts, None where the books cannot be read."""
-        since = track.attempt.requested_at - 2 * adoption.SKEW
-        try:
-            owned = self._store.attempts.dynos_since(track.attempt.app, since)
-        except StoreUnavailable:
-            return None
+    def _as_dated(self, track: Track) -> Attempt:
+        """Return a track's attempt with the instant of its request as the platform
+        would give it: what lists and logs say bears the platform's time.
+        """
+        skew = timedelta(seconds=self._runners[track.attempt.runner].skew_s)
+        return replace(track.attempt, requested_at=track.attempt.requested_at - skew)
+
+    def _owned(self, track: Track) -> adoption.Owned:
+        """Return the dynos of other attempts.
+
+        Raises:
+            StoreUnavailable: The books cannot be read just now.
+        """
+        self._breaker.check()
+        attempt = track.attempt
+        asked_at = min(attempt.requested_at, self._as_dated(track).requested_at)
+        since = asked_at - 2 * adoption.SKEW
+        owned = self._store.attempts.dynos_since(attempt.app, since, but=attempt.id)
         return adoption.Owned(
             ids={dyno_id for dyno_id, _ in owned}, names={name for _, name in owned}
         )

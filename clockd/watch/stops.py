@@ -6,6 +6,7 @@ dyno is gone, as the platform's answer proves nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,10 +22,25 @@ if TYPE_CHECKING:
     from clockd.model import Attempt, RunnerKind
     from clockd.runner import Dyno, Runner
     from clockd.store import Store
+    from clockd.watch.breaker import Breaker
     from clockd.watch.questions import Questions
     from clockd.watch.track import Track
 
+#: Nobody follows an orphan to its end: its stop is asked for so often.
+ORPHAN_STOPS = 3
+
 log = structlog.get_logger()
+
+
+@dataclass(kw_only=True)
+class _Orphan:
+    """A dyno that is to be stopped; instants are seconds of `boottime`."""
+
+    kind: RunnerKind
+    dyno: Dyno
+    until: float  #: its own limit has ended it
+    again_at: float
+    stops_left: int = ORPHAN_STOPS
 
 
 class Stops:
@@ -35,11 +51,13 @@ class Stops:
         store: Store,
         runners: Mapping[RunnerKind, Runner],
         questions: Questions,
+        breaker: Breaker,
     ) -> None:
         self._store = store
         self._runners = runners
         self._questions = questions
-        self._orphans: dict[str, tuple[float, Attempt, Dyno, float]] = {}
+        self._breaker = breaker
+        self._orphans: dict[str, _Orphan] = {}
 
     def keep_time(self, track: Track, now: float) -> None:
         """Stop a dyno that has reached its timeout, or is still there after a stop."""
@@ -48,21 +66,26 @@ class Stops:
             self.stop(track, StopCause.TIMEOUT)
         elif cause is not None and now >= track.stop_again_at:
             self.stop(track, cause)
+        elif track.stopping:
+            self._note(track)
 
     def stop(self, track: Track, cause: StopCause) -> None:
-        """Write that a dyno is to be stopped, then ask for it."""
+        """Write that a dyno is to be stopped, then ask for it.
+
+        A database that is away does not hold it up: the note follows later.
+        """
         if not track.stopping:
             log.info(events.RUN_STOPPING, **track.about(), reason=cause.value)
         track.stop(cause, clock.now(), clock.boottime())
-        if not track.stop_noted:
-            self._note(track)
+        self._note(track)
         if track.dyno is not None and not track.foreign:
-            self._ask(track.attempt.runner, track.dyno, failed=lambda: None)
+            self._ask(track.attempt.runner, track.dyno, answered=lambda: None)
 
     def stop_orphan(self, attempt: Attempt, dyno: Dyno) -> None:
         """Stop a dyno that answers for an attempt which is no longer ours.
 
-        Asked for until the platform answers, or its own limit has ended the dyno.
+        Asked for until the platform has answered some times, or its own limit has
+        ended the dyno.
         """
         log.error(
             events.DYNO_ORPHANED,
@@ -71,35 +94,54 @@ class Stops:
             dyno=dyno.name,
             reason="another clock has gone on with this attempt; the dyno is stopped",
         )
-        until = clock.boottime() + attempt.time_to_live_s
-        self._ask_for_orphan(attempt, dyno, until)
+        now = clock.boottime()
+        self._orphans[dyno.id] = _Orphan(
+            kind=attempt.runner,
+            dyno=dyno,
+            until=now + attempt.time_to_live_s,
+            again_at=now,
+        )
+        self.ask_again(now)
 
-    def _ask_for_orphan(self, attempt: Attempt, dyno: Dyno, until: float) -> None:
-        def failed() -> None:
-            now = clock.boottime()
-            if now < until:
-                self._orphans[dyno.id] = (now + STOP_AGAIN_S, attempt, dyno, until)
-
-        self._ask(attempt.runner, dyno, failed=failed)
+    def is_orphan(self, dyno: Dyno) -> bool:
+        """Return whether a dyno is being stopped as nobody's."""
+        return dyno.id in self._orphans
 
     def ask_again(self, now: float) -> None:
-        """Ask anew for the stops of orphans that failed."""
-        for key, (again_at, attempt, dyno, until) in list(self._orphans.items()):
-            if now >= again_at:
-                del self._orphans[key]
-                self._ask_for_orphan(attempt, dyno, until)
+        """Ask for the stops of orphans that are due."""
+        for orphan in list(self._orphans.values()):
+            if now < orphan.again_at:
+                continue
+            if orphan.stops_left <= 0 or now >= orphan.until:
+                del self._orphans[orphan.dyno.id]
+            else:
+                orphan.again_at = now + STOP_AGAIN_S
+                self._ask(orphan.kind, orphan.dyno, answered=_counting(orphan))
 
     def _note(self, track: Track) -> None:
+        if track.stop_noted or self._breaker.tripped:
+            return
         cause, at = track.attempt.stop_cause, track.attempt.stop_requested_at
-        assert cause is not None  # noqa: S101 – set just before
+        assert cause is not None  # noqa: S101 – only who is stopping is noted
         assert at is not None  # noqa: S101 – likewise
         try:
             self._store.attempts.stopping(track.attempt.id, cause, at)
         except StoreUnavailable as error:
-            log.warning(events.STORE_FAILED, reason=error.message)
+            self._breaker.trip(error)
         else:
             track.stop_noted = True
 
-    def _ask(self, kind: RunnerKind, dyno: Dyno, *, failed: Callable[[], None]) -> None:
+    def _ask(
+        self, kind: RunnerKind, dyno: Dyno, *, answered: Callable[[], None]
+    ) -> None:
         runner = self._runners[kind]
-        self._questions.ask(lambda: runner.stop(dyno), lambda _: None, failed)
+        self._questions.ask(
+            lambda: runner.stop(dyno), lambda _: answered(), lambda: None
+        )
+
+
+def _counting(orphan: _Orphan) -> Callable[[], None]:
+    def count() -> None:
+        orphan.stops_left -= 1
+
+    return count

@@ -28,6 +28,9 @@ HISTORY_LINES = 1500
 _BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 #: A stream that lasted this long did not fail at once: backing off starts anew.
 _LASTING_S = 60.0
+#: Lines of one stream that the watcher has not taken yet; more have to wait.
+MOST_WAITING = 5000
+_ROOM_S = 0.5
 #: A stream stays open this long after its last run: the next one is often near.
 LINGER_S = 120.0
 
@@ -77,6 +80,7 @@ class StreamThread:
         self._resume = resume
         self._closed = threading.Event()
         self._stream: LogStream | None = None
+        self._room = threading.Semaphore(MOST_WAITING)
         self._thread = threading.Thread(
             target=self._read_until_closed,
             name=f"stream-{key.app or 'local'}-{key.process_type}",
@@ -137,10 +141,21 @@ class StreamThread:
             for line in stream:
                 if self._closed.is_set():
                     return
-                if line is not None:
+                if line is not None and self._has_room():
                     self._listener.line(line)
         finally:
             stream.close()
+
+    def _has_room(self) -> bool:
+        """Wait until the watcher has taken enough lines; return False if closed."""
+        while not self._room.acquire(timeout=_ROOM_S):
+            if self._closed.is_set():
+                return False
+        return True
+
+    def line_taken(self) -> None:
+        """Note that the watcher has taken a line."""
+        self._room.release()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -199,9 +214,14 @@ class Streams:
         def post(act: Callable[[], None]) -> None:
             self._post(lambda: if_open(act))
 
+        def take(line: LogLine) -> None:
+            if stream.thread is not None:
+                stream.thread.line_taken()
+            if_open(lambda: self.take(stream.key, line))
+
         return StreamListener(
             opened=lambda: post(lambda: self._opened(stream)),
-            line=lambda line: post(lambda: self.take(stream.key, line)),
+            line=lambda line: self._post(lambda: take(line)),
             lost=lambda: post(lambda: setattr(stream, "healthy", False)),
         )
 
@@ -238,9 +258,7 @@ class Streams:
 
     def remember(self, key: StreamKey, lines: Iterable[LogLine]) -> None:
         """Take lines as seen that an earlier process saw; they may come again."""
-        stream = self._open[key]
-        stream.replay.remember(lines)
-        stream.replay.reopened()
+        self._open[key].replay.remember(lines)
 
     def claim(self, key: StreamKey, dyno: str, since: datetime) -> list[LogLine]:
         """Hand over the lines of a dyno that came before it had an owner."""

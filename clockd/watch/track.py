@@ -48,6 +48,8 @@ class Track:
     stop_noted: bool = False  #: that it is to be stopped is on record
     absent_since: float | None = None
     absent_until: float | None = None
+    unlisted_since: float | None = None  #: from when on no list could be read
+    log_failures: int = 0  #: how often the log of a dyno that is gone was not read
     history_asked: bool = False
     history_read: bool = False
     looks: int = 0
@@ -62,6 +64,7 @@ class Track:
     sequence: int = 1
     lines_heard: int = 0  #: lines of the task itself
     foreign: bool = False  #: it runs where this process cannot look
+    rest_until: float = 0.0  #: an error happened: not looked at before
 
     @property
     def deadline(self) -> float:
@@ -124,10 +127,12 @@ class Track:
 
     def listed(self, dynos: Sequence[Dyno], asked_at: float) -> None:
         """Take in a list of the app's dynos that was asked for at `asked_at`."""
+        self.unlisted_since = None
         if self.dyno is None or asked_at < self.began + YOUNG_S:
             return
         if any(self._is(dyno) for dyno in dynos):
             self.absent_since = self.absent_until = None
+            self.log_failures = 0
         else:
             self.absent_since = self.absent_since or asked_at
             self.absent_until = asked_at

@@ -6,8 +6,8 @@ inbox, so that no lock is needed and nothing that blocks can hold a deadline up.
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ import structlog
 
 from clockd import clock, events
 from clockd.errors import StoreUnavailable
-from clockd.model import Outcome, RunnerKind, RunState, StopCause
+from clockd.model import RunnerKind, RunState, StopCause
 from clockd.runner import Dyno, LogLine
-from clockd.watch import adoption
-from clockd.watch.evidence import Verdict
+from clockd.watch import adoption, patience
+from clockd.watch.breaker import Breaker
+from clockd.watch.inbox import Inbox
 from clockd.watch.presence import Presence
 from clockd.watch.questions import Questions
 from clockd.watch.recorder import Recorder, tell_end
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
 TICK_S = 0.1
 FLUSH_S = 0.5
 RECONCILE_S = 5.0
-#: What cannot be seen is given up this long after its time to live.
-PATIENCE_S = 120.0
+#: After an error with one attempt, that one is left alone for so long.
+REST_S = 5.0
+#: At the end, requests that were asked for have so long to be carried out.
+PARTING_S = 0.5
 
 log = structlog.get_logger()
 
@@ -51,8 +54,6 @@ class WatchHooks:
     line: Callable[[Run, LogLine], None] = lambda _run, _line: None
     #: An attempt ended: its run is finished, or waits for its next attempt.
     ended: Callable[[Run], None] = lambda _run: None
-    #: An attempt certainly was not created: send it again.
-    relaunch: Callable[[Run, Attempt], None] = lambda _run, _attempt: None
     #: The ways a command of an app may be shown by the platform.
     shown: Callable[[str, str], frozenset[str]] = lambda _app, text: frozenset({text})
 
@@ -79,12 +80,15 @@ class Watcher:
         self._runners = runners
         self._host = host
         self._hooks = hooks
-        self._recorder = Recorder(store)
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._breaker = Breaker()
+        self._recorder = Recorder(store, self._breaker)
+        self._inbox = Inbox()
         self._questions = Questions(self._inbox.put)
         self._streams = Streams(runners, self._inbox.put, self._hear)
-        self._seeker = Seeker(store, runners, self._questions, self._seek_hooks())
-        self._stops = Stops(store, runners, self._questions)
+        self._seeker = Seeker(
+            store, runners, self._questions, self._breaker, hooks=self._seek_hooks()
+        )
+        self._stops = Stops(store, runners, self._questions, self._breaker)
         self._presence = Presence(
             runners, self._questions, self._streams, lambda: self._tracks.values()
         )
@@ -104,7 +108,6 @@ class Watcher:
             adopt=self._adopt_found,
             finish=self._finish,
             drop=lambda track: self._drop(track),
-            relaunch=self._relaunch,
             shown=self._hooks.shown,
         )
 
@@ -115,12 +118,15 @@ class Watcher:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Write what is pending and end; running dynos are left alone."""
+        """Write what is pending and end; running dynos are left alone.
+
+        Stops that were asked for still go out; that may take `PARTING_S` more.
+        """
         self._stopping.set()
         self._inbox.put(lambda: None)
         self._thread.join(timeout_s)
         self._streams.close()
-        self._questions.close()
+        self._questions.close(PARTING_S)
 
     def adopt(self) -> None:
         """From now on, follow every unfinished attempt that nobody else owns."""
@@ -165,16 +171,17 @@ class Watcher:
             except Exception:
                 log.exception(events.THREAD_FAILED, thread="watcher")
                 self._stopping.wait(1.0)
+        self._inbox.run_rest()
         self._recorder.flush(self._tracks.values())
 
     def _turn(self) -> None:
-        self._drain(TICK_S if self._tracks else 1.0)
+        self._inbox.run_for(TICK_S if self._tracks else 1.0, self._stopping)
         now = self.beat = clock.boottime()
         if self._adopting and now >= self._reconcile_at:
             self._reconcile_at = now + RECONCILE_S
             self._reconcile(newly=False)
         for track in list(self._tracks.values()):
-            self._tick(track, now)
+            self._look_at(track, now)
         self._presence.ask(now)
         self._stops.ask_again(now)
         if now >= self._flush_at:
@@ -182,18 +189,6 @@ class Watcher:
             self._recorder.flush(self._tracks.values())
             used = {StreamKey.of(track.attempt) for track in self._tracks.values()}
             self._streams.close_idle(used, now)
-
-    def _drain(self, timeout_s: float) -> None:
-        until = clock.boottime() + timeout_s
-        while not self._stopping.is_set():
-            remaining_s = until - clock.boottime()
-            if remaining_s <= 0:
-                return
-            try:
-                message = self._inbox.get(timeout=remaining_s)
-            except queue.Empty:
-                return
-            message()
 
     # -- taking attempts in ----------------------------------------------------
 
@@ -204,11 +199,12 @@ class Watcher:
     def _reconcile(self, *, newly: bool) -> None:
         """Take in what the books hold as unfinished and nobody follows."""
         try:
+            self._breaker.check()
             for run, attempt in self._store.attempts.active():
                 if attempt.id not in self._tracks and attempt.id not in self._in_flight:
                     self._take_in(run, attempt, newly=newly)
         except StoreUnavailable as error:
-            log.warning(events.STORE_FAILED, reason=error.message)
+            self._breaker.trip(error)
 
     def _take_in(self, run: Run, attempt: Attempt, *, newly: bool) -> None:
         dyno = dyno_of(attempt)
@@ -220,6 +216,7 @@ class Watcher:
     def _resume(self, run: Run, attempt: Attempt, dyno: Dyno) -> None:
         """Follow an attempt that another process, or an earlier one, launched."""
         lines = self._store.output.lines(run.id, attempt=attempt.number)
+        lines_written = self._store.output.lines_written(run.id, attempt.number)
         track = Track(
             run=run,
             attempt=attempt,
@@ -240,6 +237,8 @@ class Watcher:
         ]
         for line in seen:
             track.see(line, clock.boottime(), SETTLE_S)
+        # More were written than are kept.
+        track.lines_heard = lines_written
         self._open_for(track, seen)
 
     def _open_for(self, track: Track, seen: Sequence[LogLine]) -> None:
@@ -247,10 +246,11 @@ class Watcher:
         key = StreamKey.of(track.attempt)
         if self._runners[key.runner].authoritative:
             self._streams.reopen(key, self._lines_on_record(key))
-        else:
-            self._streams.open(key)
-            self._streams.remember(key, seen)
-            self._claim_lines(track)
+            return
+        self._streams.open(key)
+        to_come = Counter(seen)
+        self._claim_lines(track, known=to_come)
+        self._streams.remember(key, to_come.elements())
 
     def _lines_on_record(self, key: StreamKey) -> dict[str, int]:
         """Return how many lines of each followed dyno were taken in, by id."""
@@ -261,7 +261,7 @@ class Watcher:
         }
 
     def _follow(self, run: Run, attempt: Attempt, dyno: Dyno, sent_at: float) -> None:
-        if attempt.id in self._tracks:
+        if attempt.id in self._tracks or self._stops.is_orphan(dyno):
             return
         track = Track(run=run, attempt=attempt, began=sent_at)
         if attempt.number > 1:
@@ -271,13 +271,20 @@ class Watcher:
         self._streams.open(StreamKey.of(attempt))
         self._claim_lines(track)
 
-    def _claim_lines(self, track: Track) -> None:
-        """Hand a track the lines that came before it was known."""
+    def _claim_lines(self, track: Track, known: Counter[LogLine] | None = None) -> None:
+        """Hand a track the lines that came before it was known.
+
+        Those that are on record already are taken out of `known` instead.
+        """
+        known = Counter() if known is None else known
         assert track.dyno is not None  # noqa: S101 – found just before
         key = StreamKey.of(track.attempt)
         since = track.dyno.created_at
         for line in self._streams.claim(key, track.dyno.name, since):
-            self._take_line(track, line)
+            if known[line] > 0:
+                known[line] -= 1
+            else:
+                self._take_line(track, line)
 
     def _look_for(self, run: Run, attempt: Attempt, *, inherited: bool) -> None:
         if attempt.id in self._tracks:
@@ -308,10 +315,6 @@ class Watcher:
         self._streams.repeat(key, track.history)
         track.history.clear()
 
-    def _relaunch(self, run: Run, attempt: Attempt) -> None:
-        self._in_flight.add(attempt.id)
-        self._hooks.relaunch(run, attempt)
-
     def _is_foreign(self, attempt: Attempt) -> bool:
         """Return whether an attempt runs where this process cannot look."""
         elsewhere = attempt.runner is RunnerKind.LOCAL and attempt.host != self._host
@@ -341,6 +344,16 @@ class Watcher:
 
     # -- what is due -----------------------------------------------------------
 
+    def _look_at(self, track: Track, now: float) -> None:
+        """Do what is due for a track; an error there is no matter of the others."""
+        if now < track.rest_until:
+            return
+        try:
+            self._tick(track, now)
+        except Exception:
+            log.exception(events.THREAD_FAILED, thread="watcher", **track.about())
+            track.rest_until = now + REST_S
+
     def _tick(self, track: Track, now: float) -> None:
         if track.verdict is not None:
             if now >= track.retry_write_at:
@@ -351,26 +364,13 @@ class Watcher:
             if not track.foreign:
                 self._seeker.step(track, now)
             if track.foreign or track.dyno is None:
-                self._give_up(track, now)
+                track.verdict = patience.unseen(track, now)
         elif not track.evidence.ended:
             self._stops.keep_time(track, now)
             if self._presence.vanished(track, now):
                 self._finish(track)
-
-    def _give_up(self, track: Track, now: float) -> None:
-        """Call an attempt lost whose dyno, wherever it was, must have ended by now."""
-        limit = track.began + track.attempt.time_to_live_s + PATIENCE_S
-        if track.verdict is not None or now <= limit:
-            return
-        place = track.attempt.host or "Heroku"
-        track.verdict = Verdict(
-            outcome=Outcome.LOST,
-            exit_status=None,
-            reason=f"it ran on {place}, where this clock cannot look"
-            if track.foreign
-            else "the launch was not answered, and its dyno could not be looked for "
-            "until it must have ended",
-        )
+            else:
+                track.verdict = patience.unreadable(track, now)
 
     def _cancel(self, run_id: int, cause: StopCause) -> None:
         for track in self._tracks.values():
@@ -378,7 +378,9 @@ class Watcher:
                 self._stops.stop(track, cause)
 
     def _orphan(self, attempt: Attempt, dyno: Dyno) -> None:
-        self._tracks.pop(attempt.id, None)
+        track = self._tracks.get(attempt.id)
+        if track is not None and track.dyno in (None, dyno):
+            self._drop(track)
         self._stops.stop_orphan(attempt, dyno)
 
     # -- the end ---------------------------------------------------------------

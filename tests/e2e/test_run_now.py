@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from clockd import clock
+from clockd.lease import STALE_S
+from clockd.model import RunnerKind
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -42,8 +46,8 @@ def place(request: pytest.FixtureRequest, home: Home) -> Home:
 def write(home: Home, text: str) -> None:
     """Write the file, and let the clock take it over if there is one."""
     home.write(text)
-    for clock in home.clocks:
-        clock.wait_for("trigger.changed", trigger="task")
+    for started in home.clocks:
+        started.wait_for("trigger.changed", trigger="task")
 
 
 def test_it_streams_the_output_and_exits_with_the_status(place: Home) -> None:
@@ -196,3 +200,61 @@ def test_a_bad_file_is_told_where_no_clock_knows_better(home: Home) -> None:
 
     assert done.returncode == 1
     assert "triggers.yaml:5:3: error[missing-key]" in done.stderr
+
+
+# -- where the tasks of a database run -----------------------------------------
+
+
+def be_production(home: Home, kind: RunnerKind = RunnerKind.HEROKU) -> None:
+    """Let the books say where their clock runs tasks; it is not running now."""
+    with home.store() as store:
+        fence = store.lease.take(store.lease.read(), "worker.1:4", clock.now())
+        assert fence is not None
+        store.triggers.sync([], fence=fence, now=clock.now(), runner=kind)
+        store.lease.release(fence)
+
+
+def test_what_runs_on_heroku_is_not_run_on_a_laptop(home: Home) -> None:
+    home.write(task("echo done"), top="runner: auto")
+    be_production(home)
+
+    done = home.run("run-now", "task")
+
+    assert done.returncode == 1
+    assert "this database's clock runs tasks on Heroku" in done.stderr
+    assert "CLOCKD_RUNNER=local" in done.stderr
+    assert home.runs("task") == []
+
+
+@pytest.mark.parametrize("said", ["file", "environment"])
+def test_who_says_that_tasks_run_here_is_believed(home: Home, said: str) -> None:
+    in_file = said == "file"
+    home.write(task("echo done"), top="runner: local" if in_file else "runner: auto")
+    if not in_file:
+        home.environ["CLOCKD_RUNNER"] = "local"
+    be_production(home)
+
+    done = home.run("run-now", "task")
+
+    assert (done.returncode, done.stdout) == (0, "done\n")
+
+
+def test_a_run_of_a_dead_production_clock_is_not_taken_over_on_a_laptop(
+    home: Home,
+) -> None:
+    home.write(task("echo done"), top="runner: auto")
+    home.start().kill()
+    with home.store() as store:
+        fence = store.lease.read().fence
+        known = store.triggers.find("task").trigger
+        now, kind = clock.now(), RunnerKind.HEROKU
+        store.triggers.sync([known], fence=fence, now=now, runner=kind)
+    began = time.monotonic()
+    process = home.begin("run-now", "task")
+
+    wait_until(lambda: time.monotonic() > began + STALE_S + 3, STALE_S + 10)
+    assert home.runs("task")[-1]["state"] == "waiting"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+    assert process.returncode == 130

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +105,40 @@ def test_an_exit_status_is_known_though_clockd_was_killed_meanwhile(
     assert len(home.runs("task")) == 1
     logs = home.run("runs", "logs", str(run)).stdout.splitlines()
     assert [line for line in logs if line in ("begun", "over")] == ["begun", "over"]
+
+
+def test_output_of_more_than_is_kept_is_not_repeated_after_a_restart(
+    home: Home,
+) -> None:
+    lines = 15_000  # of a hundred bytes: more than a MiB
+    count = f"seq -f '%0.0f of {lines} {'x' * 90}' {lines}"
+    home.write(by_hand(f"{count}; sleep 4; echo over"))
+    clock = home.start()
+    run = home.ask()
+    with home.store() as store:
+        wait_until(
+            lambda: store.output.state(run).next_sequence > lines, 30, message="lines"
+        )
+    clock.kill()
+
+    with home.clock() as successor:
+        successor.wait_for("run.finished", timeout_s=30, run_id=run)
+
+    with home.store() as store:
+        kept = store.output.lines(run)
+    assert kept[-1].sequence == lines + 2  # `over`, and how it ended
+    assert [line.text for line in kept[-2:-1]] == ["over"]
+
+
+def test_it_stops_in_time_though_it_waits_for_a_locked_database(home: Home) -> None:
+    home.write(by_hand("exit 0"))
+    clock = home.start()
+    with closing(sqlite3.connect(home.folder / "clockd.db")) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        home.write(TICK)  # the main thread will write this down
+        changed_at = time.monotonic()
+        wait_until(lambda: time.monotonic() > changed_at + 4)
+        assert clock.stop() < 5.5
 
 
 def test_a_predecessors_task_is_stopped_at_its_timeout(home: Home) -> None:

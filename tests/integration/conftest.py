@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clockd.watch import watcher
+from tests.support.dispatching import Clockwork
 from tests.support.scripted import BootClock
 from tests.support.watching import World
 
@@ -21,3 +22,11 @@ def world(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     world = World(sqlite_url, BootClock(monkeypatch))
     yield world
     world.close()
+
+
+@pytest.fixture
+def work(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clockwork]:
+    """Give an active clock whose platform and time obey the test."""
+    work = Clockwork(database_url, BootClock(monkeypatch))
+    yield work
+    work.close()

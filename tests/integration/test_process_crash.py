@@ -61,11 +61,16 @@ def dynos(place: Place) -> list[Dyno]:
     return wait_until(look)[0]
 
 
-def end_wrapper(place: Place, dyno: Dyno) -> None:
-    """Kill a task's wrapper, as the kernel does when memory runs out."""
+def signal_wrapper(place: Place, dyno: Dyno, number: signal.Signals) -> None:
+    """Send a signal to a task's wrapper alone."""
     place.wait_for_start(dyno)
     started = place.files(dyno).path / "started"
-    os.kill(int(wait_until(started.read_text)), signal.SIGKILL)
+    os.kill(int(wait_until(started.read_text)), number)
+
+
+def end_wrapper(place: Place, dyno: Dyno) -> None:
+    """Kill a task's wrapper, as the kernel does when memory runs out."""
+    signal_wrapper(place, dyno, signal.SIGKILL)
     wait_until(lambda: not place.files(dyno).held)
 
 
@@ -186,6 +191,7 @@ def test_a_launch_on_record_that_was_kept_from_running_is_told(place: Place) -> 
     listener = place.listen({KEY: 0})
 
     assert listener.end(dyno).text == VANISHED
+    assert place.files(dyno).prevented
     assert dynos(place) == []
 
 
@@ -229,6 +235,20 @@ def test_a_task_whose_wrapper_was_killed_has_not_vanished_while_it_runs(
 
     assert listener.end(dyno).text == VANISHED
     assert listener.texts(dyno) == ["over"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_wrapper_that_is_asked_to_end_stays_for_the_status(
+    place: Place, number: signal.Signals
+) -> None:
+    listener = place.listen()
+    dyno = place.launch("while [ ! -e over ]; do sleep 0.05; done; exit 3")
+    wait_until(place.files(dyno).task)
+
+    signal_wrapper(place, dyno, number)
+    (place.folder / "over").touch()
+
+    assert listener.end(dyno).text == "Process exited with status 3"
 
 
 def test_a_task_whose_wrapper_was_killed_can_be_stopped(place: Place) -> None:

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from clockd import clock
 from clockd.errors import RunnerUnavailable
 from clockd.local import wrapper
 from clockd.local.files import AttemptFiles
@@ -226,6 +228,20 @@ def test_a_task_that_stands_still_is_killed(place: Place) -> None:
     assert listener.end(dyno).text == "Process exited with status 137"
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_task_can_be_stopped_though_the_clock_was_set(
+    patient: Place, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    listener = patient.listen()
+    dyno = begun(patient, listener, "echo begun; exec sleep 60")
+    now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: now() + timedelta(hours=hours))
+
+    patient.runner.stop(dyno)
+
+    assert listener.end(dyno).text == "Process exited with status 143"
+
+
 def test_to_stop_what_has_ended_does_nothing(place: Place) -> None:
     listener = place.listen()
     dyno = place.launch("exit 3")
@@ -293,6 +309,16 @@ def test_what_the_terminal_sends_to_clockd_does_not_reach_tasks(
         place.wait_for("begun")
         os.killpg(clockd.pid, number)
         assert clockd.wait(10) == 0
+
+    files = place.attempts()[0]
+    assert wait_until(files.status) == 4
+
+
+def test_what_kills_clockds_whole_group_does_not_reach_tasks(place: Place) -> None:
+    arguments = [sys.executable, "-c", CTRL_C, str(place.folder), os.environ["PATH"]]
+    with subprocess.Popen(arguments, start_new_session=True) as clockd:
+        place.wait_for("begun")
+        os.killpg(clockd.pid, signal.SIGKILL)
 
     files = place.attempts()[0]
     assert wait_until(files.status) == 4

@@ -124,14 +124,13 @@ def test_the_same_answer_twice_is_no_harm(books: Books) -> None:
 
 def test_an_answer_to_an_earlier_sending_is_not_ours(books: Books) -> None:
     run, attempt = books.begin(trigger())
-    again = books.store.attempts.resend(attempt.id, attempt.requested_at, NOON + MINUTE)
-    assert again == NOON + MINUTE
+    assert _requeue(books, attempt)
+    ((_, again),) = books.take(NOON + HOUR).started
 
     assert books.store.attempts.launched([books.answer(attempt)], NOON) == {attempt.id}
 
     assert books.reload(run).attempts[0].dyno is None
-    resent = replace(attempt, requested_at=again)
-    assert books.store.attempts.launched([books.answer(resent)], NOON) == set()
+    assert books.store.attempts.launched([books.answer(again)], NOON) == set()
 
 
 def test_a_second_dyno_for_one_attempt_is_not_ours(books: Books) -> None:
@@ -231,25 +230,36 @@ def test_a_run_somebody_wants_cancelled_is_not_put_back(books: Books) -> None:
     assert (run.state, run.outcome) == (RunState.FINISHED, Outcome.CANCELLED)
 
 
-def test_an_attempt_is_sent_again_under_another_time(books: Books) -> None:
+def test_a_verdict_on_a_sending_that_was_answered_changes_nothing(books: Books) -> None:
+    run, attempt = books.begin(trigger(retries=1))
+    books.store.attempts.launched([books.answer(attempt)], NOON)
+
+    ended = books.store.attempts.finish(
+        attempt.id,
+        outcome=Outcome.LAUNCH_FAILED,
+        exit_status=None,
+        reason="refused, long ago",
+        now=NOON,
+        requested_at=attempt.requested_at,
+    )
+
+    assert ended is None
+    assert books.reload(run).state is RunState.RUNNING
+
+
+def test_a_dyno_known_by_its_log_line_gets_its_id_when_the_answer_comes(
+    books: Books,
+) -> None:
     run, attempt = books.begin(trigger())
-    books.store.attempts.unknown(attempt.id, attempt.requested_at, "connection reset")
+    by_line = books.answer(attempt, name="clockd.7", id="log:clockd.7:x")
+    answered = books.answer(attempt, name="clockd.7", id="id-7")
+    stranger = books.answer(attempt, name="clockd.8", id="id-8")
+    assert books.store.attempts.launched([by_line], NOON) == set()
 
-    again = books.store.attempts.resend(attempt.id, attempt.requested_at, NOON)
+    assert books.store.attempts.launched([stranger], NOON) == {attempt.id}
+    assert books.store.attempts.launched([answered], NOON) == set()
 
-    assert again is not None
-    assert again > attempt.requested_at
-    run = books.reload(run)
-    assert (run.state, run.attempts[0].requested_at) == (RunState.LAUNCHING, again)
-    resend = books.store.attempts.resend
-    assert resend(attempt.id, attempt.requested_at, NOON + MINUTE) is None
-
-
-def test_an_attempt_whose_dyno_is_known_is_not_sent_again(books: Books) -> None:
-    _, attempt = books.run(trigger())
-
-    resend = books.store.attempts.resend
-    assert resend(attempt.id, attempt.requested_at, NOON + MINUTE) is None
+    assert books.reload(run).attempts[0].dyno_id == "id-7"
 
 
 # -- stops ---------------------------------------------------------------------

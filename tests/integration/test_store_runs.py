@@ -64,7 +64,8 @@ def test_a_poll_leaves_owned_runs_to_their_owners(books: Books) -> None:
     books.store.runs.take(
         now=NOON,
         limit=1,
-        plan=lambda _: NotNow(not_before=NOON, hold=None, reason="not yet"),
+        plan=plan,
+        admit=lambda _: NotNow(not_before=NOON, hold=None, reason="not yet"),
         owner="laptop:9",
     )
     assert not books.store.runs.poll(NOON).due
@@ -143,7 +144,7 @@ def test_cancelling_a_run_in_line_lets_the_next_one_be_decided(books: Books) -> 
     first = books.ask(queued, NOON + HOUR)
     second = books.ask(queued, NOON + HOUR + SECOND)
     not_yet = NotNow(not_before=NOON + 3 * HOUR, hold=Hold.LINE, reason="no room")
-    books.take(NOON + HOUR + SECOND, plan=lambda _: not_yet)
+    books.take(NOON + HOUR + SECOND, admit=lambda _: not_yet)
     assert books.reload(second).hold is Hold.OVERLAP
 
     books.store.runs.cancel(first.id, by="ann", now=NOON + HOUR + 2 * SECOND)
@@ -165,7 +166,7 @@ def test_the_oldest_run_in_line_is_woken_when_there_is_room(books: Books) -> Non
     first, second = books.ask(trigger("one")), books.ask(trigger("two"))
     elsewhere = books.ask(trigger("three", app="elsewhere"))
     failing = books.ask(trigger("four"))
-    books.take(NOON, plan=lambda run: backoff if run.id == failing.id else not_yet)
+    books.take(NOON, admit=lambda run: backoff if run.id == failing.id else not_yet)
 
     assert books.store.runs.wake_line("sharp-mountain", NOON + SECOND) == 1
 

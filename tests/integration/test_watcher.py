@@ -188,7 +188,6 @@ def test_a_lost_answer_is_found_in_the_list_and_adopted(world: World) -> None:
 
     assert finished.outcome is Outcome.SUCCEEDED
     assert finished.attempts[0].dyno_id == dyno.id
-    assert world.relaunched == []
 
 
 def test_a_lost_answer_whose_task_has_ended_is_found_in_the_lines(
@@ -204,29 +203,28 @@ def test_a_lost_answer_whose_task_has_ended_is_found_in_the_lines(
     finished = world.finished(run)
 
     assert (finished.outcome, finished.exit_status) == (Outcome.FAILED, 5)
-    assert world.relaunched == []
 
 
-def test_a_launch_that_certainly_did_not_happen_is_sent_again(world: World) -> None:
+def test_a_run_whose_launch_certainly_did_not_happen_goes_back_in_line(
+    world: World,
+) -> None:
     world.runner.past = [line_an_hour_ago()]
-    run, attempt = world.lose_answer()
+    run, _ = world.lose_answer()
 
-    world.after(120, lambda: bool(world.relaunched), "the launch to be sent again")
+    world.after(120, lambda: world.is_in_line(run), "the run to be back in line")
 
-    (again,) = world.relaunched
-    assert again.id == attempt.id
-    assert again.requested_at > attempt.requested_at
-    assert world.get(run).state is RunState.LAUNCHING
+    wait_until(lambda: not world.watcher.active)
     assert world.runner.lists >= 4
 
 
-def test_nothing_is_sent_again_while_the_log_does_not_reach_back(world: World) -> None:
+def test_nothing_goes_back_in_line_while_the_log_does_not_reach_back(
+    world: World,
+) -> None:
     run, _ = world.lose_answer()
 
     world.after(120, lambda: world.get(run).state is RunState.FINISHED)
 
     assert world.get(run).outcome is Outcome.LOST
-    assert world.relaunched == []
 
 
 def test_a_platform_that_cannot_be_asked_decides_nothing(world: World) -> None:
@@ -242,7 +240,7 @@ def test_a_platform_that_cannot_be_asked_decides_nothing(world: World) -> None:
     world.after(60, lambda: world.get(run).state is RunState.RUNNING, "adoption")
 
 
-def test_a_predecessors_launch_is_given_a_minute_before_it_is_sent_again(
+def test_a_predecessors_launch_is_given_a_minute_before_it_goes_back_in_line(
     world: World,
 ) -> None:
     world.runner.past = [line_an_hour_ago()]
@@ -250,12 +248,12 @@ def test_a_predecessors_launch_is_given_a_minute_before_it_is_sent_again(
     world.store.runs.disown(run.id, "t", 0)
     world.restart()
 
-    world.after(120, lambda: bool(world.relaunched), "the launch to be sent again")
+    world.after(120, lambda: world.is_in_line(run), "the run to be back in line")
 
     assert clock.now() - attempt.requested_at >= timedelta(seconds=60)
 
 
-def test_a_cancelled_run_whose_launch_did_not_happen_is_not_sent_again(
+def test_a_cancelled_run_whose_launch_did_not_happen_ends_as_cancelled(
     world: World,
 ) -> None:
     world.runner.past = [line_an_hour_ago()]
@@ -266,7 +264,6 @@ def test_a_cancelled_run_whose_launch_did_not_happen_is_not_sent_again(
     world.after(120, lambda: world.get(run).state is RunState.FINISHED)
 
     assert world.get(run).outcome is Outcome.CANCELLED
-    assert world.relaunched == []
 
 
 def test_an_outcome_is_written_when_the_database_is_back(

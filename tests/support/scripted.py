@@ -69,6 +69,7 @@ class ScriptedRunner:
 
     kind: RunnerKind = RunnerKind.HEROKU
     authoritative: bool = False
+    skew_s: float = 0.0
     listed: list[Dyno] = field(default_factory=list)
     log: list[LogLine] = field(default_factory=list)
     past: list[LogLine] = field(default_factory=list)

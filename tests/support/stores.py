@@ -92,10 +92,13 @@ class Books:
         self,
         now: datetime,
         limit: int = 16,
-        plan: Callable[[Run], AttemptPlan | NotNow] = plan,
+        plan: Callable[[Run], AttemptPlan] = plan,
+        admit: Callable[[Run], NotNow | None] = lambda _run: None,
     ) -> Taken:
         """Take what is due from the line."""
-        return self.store.runs.take(now=now, limit=limit, plan=plan, fence=self.fence)
+        return self.store.runs.take(
+            now=now, limit=limit, plan=plan, admit=admit, fence=self.fence
+        )
 
     def ask(self, trigger: Trigger, now: datetime = NOON, **more: Any) -> Run:
         """Put a run by hand in the line."""

@@ -37,7 +37,6 @@ class World:
         self.boot = boot
         self.store = Store.open(url)
         self.runner = ScriptedRunner()
-        self.relaunched: list[Attempt] = []
         self.watchers: list[Watcher] = []
         self.watcher = self.watch()
 
@@ -47,7 +46,7 @@ class World:
             self.store,
             {RunnerKind.HEROKU: self.runner},
             host="here",
-            hooks=WatchHooks(relaunch=lambda _run, a: self.relaunched.append(a)),
+            hooks=WatchHooks(),
         )
         started.start()
         self.watchers.append(started)
@@ -110,6 +109,15 @@ class World:
 
     def get(self, run: Run) -> Run:
         return self.store.runs.get(run.id)
+
+    def is_in_line(self, run: Run) -> bool:
+        """Return whether a run waits as if its attempt had never been."""
+        now = self.get(run)
+        assert now.state is not RunState.WAITING or (now.attempt, now.attempts) == (
+            0,
+            (),
+        )
+        return now.state is RunState.WAITING
 
     def finished(self, run: Run) -> Run:
         """Wait for a run's end, letting time pass."""

@@ -79,6 +79,12 @@ def test_a_dyno_that_belongs_to_another_attempt_is_not_taken() -> None:
     assert find_in_log(ATTEMPT, SHOWN, [started("worker 42")], owned) is None
 
 
+def test_a_dyno_that_another_attempt_knows_from_its_log_line_is_not_taken() -> None:
+    owned = Owned(ids={"log:clockd.7:20260302T090001.000000"}, names={"clockd.7"})
+
+    assert find_in_list(ATTEMPT, SHOWN, [DYNO], owned) is None
+
+
 def test_a_task_that_ended_before_the_look_is_found_in_the_log() -> None:
     dyno = find_in_log(ATTEMPT, SHOWN, [started("worker 42")], NOBODY)
 
