@@ -13,19 +13,15 @@ from clockd import __version__, events
 from clockd.compose import process_name
 from clockd.errors import LeaseLost, StoreUnavailable
 from clockd.lease import LeaseKeeper
+from clockd.signals import listen
 from clockd.tenure import Orders, Tenure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-
     from clockd.compose import Installation
     from clockd.store import Lease, Store
 
 #: A stop takes no longer, whatever hangs: Heroku gives 30 s, people less.
 STOP_S = 4.8
-#: What a daemon listens to.
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _STORE_RETRY_S = 2.0
 
 log = structlog.get_logger()
@@ -117,46 +113,6 @@ class Daemon:
                 self._orders.stopping.wait(_STORE_RETRY_S)
             finally:
                 keeper.release()
-
-
-def listen(heard: Callable[[int], None]) -> Callable[[], None]:
-    """Have `heard` called with the number of every signal of `SIGNALS`.
-
-    In a thread of its own, at once: the main thread may be deep inside the database,
-    and a handler that interrupts it may do next to nothing. Called from the main
-    thread; returns what undoes it.
-    """
-    ours, kernels = os.pipe()
-    os.set_blocking(kernels, False)
-    thread = threading.Thread(
-        target=_hear_all, args=(ours, heard), name="signals", daemon=True
-    )
-    thread.start()
-    fd = signal.set_wakeup_fd(kernels, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, _do_nothing) for number in SIGNALS}
-
-    def undo() -> None:
-        signal.set_wakeup_fd(fd)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(kernels)
-        thread.join()
-        os.close(ours)
-
-    return undo
-
-
-def _hear_all(ours: int, heard: Callable[[int], None]) -> None:
-    while numbers := os.read(ours, 64):
-        for number in SIGNALS & set(numbers):
-            try:
-                heard(number)
-            except Exception:
-                log.exception(events.THREAD_FAILED, thread="signals")
-
-
-def _do_nothing(_number: int, _frame: FrameType | None) -> None:
-    """Let the number be written; children get the default back when they begin."""
 
 
 def _leave_at_once() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -30,12 +29,12 @@ def run_now(trigger: str, detach: bool, path: Path | None) -> None:
     """
     from clockd import log
     from clockd.run_now import INTERRUPTED, Listener, RunNow, exit_code
+    from clockd.signals import listen
 
     installation = install(path)
     log.configure(log_format="console", level="error", stream=sys.stderr)
     interrupted = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: interrupted.set())
+    listen(lambda _number: interrupted.set())
     store = installation.open_store()
     try:
         listener = Listener(begun=_tell_begun, line=_print_line)

@@ -379,7 +379,7 @@ class Watcher:
 
     def _orphan(self, attempt: Attempt, dyno: Dyno) -> None:
         track = self._tracks.get(attempt.id)
-        if track is not None and track.dyno in (None, dyno):
+        if track and (track.dyno is None or track.dyno.id == dyno.id):
             self._drop(track)
         self._stops.stop_orphan(attempt, dyno)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clockd.daemon import SIGNALS, listen
+from clockd.signals import SIGNALS, listen
 from clockd.tenure import Orders
 from tests.support.waiting import wait_until
 
