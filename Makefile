@@ -14,7 +14,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	tools/ensure-postgresql $(PY)
-	$(PY) -m pytest -n auto $(ARGS)
+	$(PY) -m pytest -n 4 $(ARGS)
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 #: Tells the workers of a session where the controller keeps its state, and who it is.
 _SESSION = "TEST_SESSION_STATE"
-_CLEAN_OF = ("CLOCKD_", "HEROKU_", "DATABASE_URL", "DYNO", "PG")
+_CLEAN_OF = (
+    *("CLOCKD_", "HEROKU_", "DATABASE_URL", "DYNO", "PG"),
+    *("COLUMNS", "NO_COLOR", "FORCE_COLOR"),
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -45,7 +45,7 @@ _HINTS = {
     429: "all uses of the account share one limit; clockd waits and tries again",
 }
 _STATUS_HINT = "see https://status.heroku.com; clockd tries again by itself"
-_LOOK_HINT = "clockd looks for the dyno and adopts it, or sends the request again"
+_LOOK_HINT = "clockd looks for the dyno and adopts it, or puts the run back in line"
 
 _ERROR_ID = re.compile(r"[a-z_]{1,60}")
 #: The ids of size errors are not published; their texts are (see the tests).

@@ -17,7 +17,7 @@ from clockd import clock, events
 from clockd.errors import StoreUnavailable
 from clockd.model import RunnerKind, RunState, StopCause
 from clockd.runner import Dyno, LogLine
-from clockd.watch import adoption, patience
+from clockd.watch import patience
 from clockd.watch.breaker import Breaker
 from clockd.watch.inbox import Inbox
 from clockd.watch.presence import Presence
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 TICK_S = 0.1
 FLUSH_S = 0.5
 RECONCILE_S = 5.0
+#: A launch of this age that nobody here has under way was left by another process.
+LEFT_S = 10.0
 #: After an error with one attempt, that one is left alone for so long.
 REST_S = 5.0
 #: At the end, requests that were asked for have so long to be carried out.
@@ -210,7 +212,7 @@ class Watcher:
         dyno = dyno_of(attempt)
         if dyno is not None:
             self._resume(run, attempt, dyno)
-        elif newly or _age_s(attempt) > adoption.RESEND_AFTER_S:
+        elif newly or _age_s(attempt) > LEFT_S:
             self._look_for(run, attempt, inherited=True)
 
     def _resume(self, run: Run, attempt: Attempt, dyno: Dyno) -> None:

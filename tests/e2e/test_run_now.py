@@ -94,7 +94,7 @@ def test_not_started_is_125(place: Home) -> None:
 
 
 def test_interrupted_is_130_and_the_run_goes_on(place: Home) -> None:
-    write(place, task("echo begun; sleep 4; exit 7"))
+    write(place, task(f"echo begun; {place.until_told}; exit 7"))
     process = place.begin("run-now", "task")
     read_until(process, "begun")
 
@@ -106,6 +106,7 @@ def test_interrupted_is_130_and_the_run_goes_on(place: Home) -> None:
     if not place.clocks:
         assert place.runs("task")[0]["state"] == "running"
         place.start()
+    place.tell()
     run = place.wait_for_run("task", state="finished")
     assert (run["outcome"], run["exit_status"]) == ("failed", 7)
 
@@ -142,7 +143,7 @@ def test_it_can_be_cancelled_from_elsewhere(place: Home) -> None:
 
 
 def test_detached_it_returns_at_once_and_the_run_goes_on(place: Home) -> None:
-    write(place, task("sleep 2; exit 7"))
+    write(place, task(f"{place.until_told}; exit 7"))
 
     done = place.run("run-now", "task", "--detach")
 
@@ -150,16 +151,18 @@ def test_detached_it_returns_at_once_and_the_run_goes_on(place: Home) -> None:
     assert place.runs("task")[-1]["outcome"] is None
     if not place.clocks:
         place.start()
+    place.tell()
     run = place.wait_for_run("task", state="finished")
     assert (run["exit_status"], len(run["attempts"])) == (7, 1)
 
 
 def test_an_owner_that_was_killed_leaves_its_run_to_the_clock(home: Home) -> None:
-    home.write(task("echo begun; sleep 3; exit 7"))
+    home.write(task(f"echo begun; {home.until_told}; exit 7"))
     process = home.begin("run-now", "task")
     read_until(process, "begun")
     process.kill()
     process.communicate()
+    home.tell()
 
     with home.clock():
         run = home.wait_for_run("task", 40, state="finished")

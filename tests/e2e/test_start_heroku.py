@@ -205,12 +205,13 @@ def test_a_platform_that_is_away_is_waited_for(heroku: Home, fake: FakeHeroku) -
 
 def test_a_full_app_makes_runs_wait_in_line(heroku: Home, fake: FakeHeroku) -> None:
     fake.app.limit = 1
-    write(heroku, task("sleep 2", slug="one") + task("exit 0", slug="two"))
+    write(heroku, task(heroku.until_told, slug="one") + task("exit 0", slug="two"))
     with heroku.clock() as clock:
         first = heroku.ask("one")
         clock.wait_for("run.launched", run_id=first)
         second = heroku.ask("two")
         clock.wait_for("run.held", run_id=second)
+        heroku.tell()
         clock.wait_for("run.finished", run_id=first)
         # Well within the half minute after which it would be tried anyway.
         clock.wait_for("run.finished", timeout_s=15, run_id=second)
@@ -236,7 +237,7 @@ def test_a_lost_log_stream_is_opened_again_and_no_line_doubled(
 def test_dynos_outlive_the_clock_and_are_adopted(
     heroku: Home, fake: FakeHeroku
 ) -> None:
-    write(heroku, task("echo begun; sleep 4; echo over; exit 6"))
+    write(heroku, task(f"echo begun; {heroku.until_told}; echo over; exit 6"))
     clock = heroku.start()
     run_id = heroku.ask()
     clock.wait_for("run.launched", run_id=run_id)
@@ -245,6 +246,7 @@ def test_dynos_outlive_the_clock_and_are_adopted(
 
     with heroku.clock() as successor:
         successor.wait_for("run.adopted", run_id=run_id)
+        heroku.tell()
         finished = successor.wait_for("run.finished", run_id=run_id)
 
     assert finished["exit_status"] == 6

@@ -58,7 +58,7 @@ def test_every_second_ends_as_exactly_one_run(home: Home) -> None:
 
 
 def test_a_signal_stops_it_at_once_and_leaves_tasks_alone(home: Home) -> None:
-    home.write(by_hand("sleep 6; echo over; exit 7"))
+    home.write(by_hand(f"{home.until_told}; exit 7"))
     clock = home.start()
     run = home.ask()
     clock.wait_for("run.launched", run_id=run)
@@ -69,6 +69,7 @@ def test_a_signal_stops_it_at_once_and_leaves_tasks_alone(home: Home) -> None:
 
     with home.clock() as successor:
         successor.wait_for("run.adopted", run_id=run)
+        home.tell()
         finished = successor.wait_for("run.finished", run_id=run)
     assert (finished["outcome"], finished["exit_status"]) == ("failed", 7)
 
@@ -112,7 +113,7 @@ def test_output_of_more_than_is_kept_is_not_repeated_after_a_restart(
 ) -> None:
     lines = 15_000  # of a hundred bytes: more than a MiB
     count = f"seq -f '%0.0f of {lines} {'x' * 90}' {lines}"
-    home.write(by_hand(f"{count}; sleep 4; echo over"))
+    home.write(by_hand(f"{count}; {home.until_told}; echo over"))
     clock = home.start()
     run = home.ask()
     with home.store() as store:
@@ -120,6 +121,7 @@ def test_output_of_more_than_is_kept_is_not_repeated_after_a_restart(
             lambda: store.output.state(run).next_sequence > lines, 30, message="lines"
         )
     clock.kill()
+    home.tell()
 
     with home.clock() as successor:
         successor.wait_for("run.finished", timeout_s=30, run_id=run)
@@ -261,7 +263,7 @@ def test_what_was_missed_is_made_up_for_once(home: Home) -> None:
 def test_local_tasks_are_followed_though_the_set_runs_on_heroku_now(
     home: Home,
 ) -> None:
-    home.write(by_hand("sleep 3; exit 4"))
+    home.write(by_hand(f"{home.until_told}; exit 4"))
     with home.clock() as clock:
         run = home.ask()
         clock.wait_for("run.launched", run_id=run)
@@ -272,6 +274,8 @@ def test_local_tasks_are_followed_though_the_set_runs_on_heroku_now(
     )
 
     with home.clock() as successor:
+        successor.wait_for("run.adopted", run_id=run)
+        home.tell()
         finished = successor.wait_for("run.finished", run_id=run)
     assert finished["exit_status"] == 4
 

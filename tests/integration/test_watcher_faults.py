@@ -222,3 +222,18 @@ def test_a_platform_that_hangs_does_not_hold_up_the_end(
 
     assert clock.boottime() - began < 2
     go_on.set()
+
+
+def test_a_launch_that_another_process_left_is_looked_for_within_moments(
+    world: World,
+) -> None:
+    world.watcher.adopt()
+    wait_until(lambda: world.watcher.beat > 0)
+    run, _ = world.take()
+    dyno = world.runner.start(TRIGGER.command)
+    world.store.runs.disown(run.id, "t", 0)
+
+    world.after(30, lambda: world.get(run).state is RunState.RUNNING, "adoption")
+
+    assert world.get(run).attempts[0].dyno_id == dyno.id
+    assert world.boot.offset_s <= 30

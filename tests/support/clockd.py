@@ -51,6 +51,15 @@ class Home:
         new.write_text(f"version: 1\n{top}\ntriggers:\n{triggers}")
         new.rename(self.file)
 
+    @property
+    def until_told(self) -> str:
+        """A command that goes on until `tell`."""
+        return f"until [ -e {self.folder / 'told'} ]; do sleep 0.1; done"
+
+    def tell(self) -> None:
+        """Let tasks that wait for it go on."""
+        (self.folder / "told").touch()
+
     # -- commands --------------------------------------------------------------
 
     def run(
