@@ -102,7 +102,8 @@ def _table(*keys: Key) -> dict[str, Key]:
 COMMAND: Final = Key(
     name="command",
     field="command",
-    read=Text(longest=1000, lines=True),
+    # People who try clockd write `command: true`, and mean the program.
+    read=Text(longest=1000, lines=True, flags=True),
     description="What is run: a shell command, or a process type of the Procfile with "
     "arguments. At most 1000 characters.",
 )

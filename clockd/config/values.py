@@ -83,10 +83,12 @@ class Text:
 
     longest: int
     lines: bool = False  #: whether it may have several lines
+    flags: bool = False  #: whether `true` and `false` are texts, too, as written
 
     def __call__(self, node: Node, _: Report) -> str:
         """Return the text."""
-        text = scalar(node, Kind.TEXT).text
+        also = (Kind.BOOLEAN,) if self.flags else ()
+        text = scalar(node, Kind.TEXT, *also, wanted=Kind.TEXT.value).text
         if not text.strip():
             raise Invalid("the text is empty", hint="write one, or delete the key")
         if len(text) > self.longest:
@@ -109,7 +111,8 @@ class Text:
         """The JSON Schema."""
         control = r"\x00-\x08\x0b\x0c\x0e-\x1f" if self.lines else r"\x00-\x1f"
         pattern = rf"^(?=[\s\S]*\S)[^{control}\x7f-\x9f]*$"
-        return {"type": "string", "maxLength": self.longest, "pattern": pattern}
+        types = ["string", "boolean"] if self.flags else "string"
+        return {"type": types, "maxLength": self.longest, "pattern": pattern}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

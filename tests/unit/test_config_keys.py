@@ -97,6 +97,11 @@ def test_a_command_may_have_several_lines() -> None:
     assert trigger(text).command == "a\n\tb\n"
 
 
+@pytest.mark.parametrize("word", ["true", "false", "TRUE"])
+def test_a_command_may_be_a_program_whose_name_is_a_boolean(word: str) -> None:
+    assert trigger(f"triggers: {{t: {{every: 1h, command: {word}}}}}").command == word
+
+
 def test_a_command_may_have_a_thousand_characters() -> None:
     text = f"triggers: {{t: {{every: 1h, command: {'x' * 1000}}}}}"
 
