@@ -10,12 +10,13 @@
 `patience`  gives up what cannot be seen                                       (pure)
 `recorder`  writes output and outcomes, also after the database was away
 `breaker`   leaves a database alone that has just failed
-`inbox`     what others tell the watcher
+`inbox`     what others tell the watcher; `hooks`: whom it tells
 `questions` requests to the platform, in threads of their own
 """
 
 from __future__ import annotations
 
-from clockd.watch.watcher import Watcher, WatchHooks
+from clockd.watch.hooks import WatchHooks
+from clockd.watch.watcher import Watcher
 
 __all__ = ["WatchHooks", "Watcher"]

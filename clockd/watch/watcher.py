@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -29,11 +29,12 @@ from clockd.watch.streams import StreamKey, Streams
 from clockd.watch.track import SETTLE_S, Track, dyno_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from clockd.model import Attempt, Run
     from clockd.runner import Runner
     from clockd.store import Store
+    from clockd.watch.hooks import WatchHooks
 
 TICK_S = 0.1
 FLUSH_S = 0.5
@@ -46,18 +47,6 @@ REST_S = 5.0
 PARTING_S = 0.5
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchHooks:
-    """Whom the watcher tells; called from its thread, they must not block."""
-
-    #: A task printed a line, or the platform said something about its dyno.
-    line: Callable[[Run, LogLine], None] = lambda _run, _line: None
-    #: An attempt ended: its run is finished, or waits for its next attempt.
-    ended: Callable[[Run], None] = lambda _run: None
-    #: The ways a command of an app may be shown by the platform.
-    shown: Callable[[str, str], frozenset[str]] = lambda _app, text: frozenset({text})
 
 
 class Watcher:
