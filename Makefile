@@ -12,6 +12,7 @@ NAMES := setup.cfg pyproject.toml tools/make-venv
 run: $(VENV)/.run
 	$(PY) -m clockd start --triggers triggers.yaml $(ARGS)
 
+# Most tests wait for processes: four workers keep two cores busy.
 test: $(VENV)/.dev
 	tools/ensure-postgresql $(PY)
 	$(PY) -m pytest -n 4 $(ARGS)

@@ -119,3 +119,17 @@ def test_nothing_names_the_machine_it_was_written_on() -> None:
     ]
 
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "=== 4067 passed in 388.03s (0:06:28) ===",
+        "=== 5 failed, 4058 passed, 1 error in 518.03s (0:08:38) ===",
+        "1 passed in 0.02s",
+    ],
+)
+def test_what_ends_a_test_run_is_found_by_the_script_of_the_ci(summary: str) -> None:
+    (pattern,) = re.findall(r"grep -E '([^']+)'", (TOP / ".ci/run").read_text())
+
+    assert re.search(pattern, summary)
