@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import threading
@@ -55,7 +56,9 @@ class Installation:
         return database_url_for(self.settings, self.path)
 
     def load_again(self) -> Loaded:
-        """Read triggers.yaml as it is now."""
+        """Return what triggers.yaml says now; the same content is not parsed again."""
+        if self.loaded.digest and self.loaded.digest == _digest(self.path):
+            return self.loaded
         return config.load(self.path, settings=self.settings, environ=self.environ)
 
     def open_store(self) -> Store:
@@ -197,6 +200,13 @@ def install(
         loaded=config.load(where, settings=settings, environ=environ),
         environ=environ,
     )
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def _no_key() -> SettingsError:

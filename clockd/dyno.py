@@ -24,6 +24,7 @@ from clockd.heroku.answers import Answer
 from clockd.model import RunnerKind
 from clockd.redaction import register_secret
 from clockd.runner import Unavailable
+from clockd.settings import DEFAULT_API_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from clockd.heroku.answers import Reply
     from clockd.runner import Check, Dyno, LaunchRequest, LogLine, LogStream
 
-API_URL: Final = "https://api.heroku.com"
 _FIRST_RANGE = "id ..; max=1000"
 _MOST_PAGES = 100
 #: For an answer without the dyno's time of creation: well before any of its lines.
@@ -68,7 +68,7 @@ class HerokuRunner:
         self,
         api_key: str,
         *,
-        api_url: str = API_URL,
+        api_url: str = DEFAULT_API_URL,
         connect_s: float = http.CONNECT_S,
         read_s: float = http.READ_S,
     ) -> None:

@@ -19,7 +19,6 @@ CLOCK_WARNED: Final = "clock.warned"
 
 CONFIG_LOADED: Final = "config.loaded"
 CONFIG_REJECTED: Final = "config.rejected"
-CONFIG_UNCHANGED: Final = "config.unchanged"
 
 TRIGGER_ADDED: Final = "trigger.added"
 TRIGGER_CHANGED: Final = "trigger.changed"

@@ -95,8 +95,6 @@ FROM_LOG: Final = "log:"
 #: Who asks for the stop of a run that makes room for a later one; its id follows.
 REPLACED_BY: Final = "clockd: replaced by run "
 
-#: Outcomes of runs that never started.
-NEVER_STARTED = frozenset({Outcome.SKIPPED, Outcome.MISSED})
 #: Outcomes after which a trigger's `retries` start another attempt.
 RETRIED = frozenset(
     {
@@ -125,7 +123,6 @@ class Hold(StrEnum):
     RETRY = "retry"  #: the pause before its next attempt
     BACKOFF = "backoff"  #: the platform, which could not be asked
     LINE = "line"  #: a free place under the platform's limit of dynos
-    TWIN = "twin"  #: a launch of the same command whose answer is still out
 
 
 class RunnerKind(StrEnum):

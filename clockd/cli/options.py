@@ -6,7 +6,7 @@ import getpass
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
@@ -14,11 +14,7 @@ import click
 from clockd import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from clockd.compose import Installation
-
-F = TypeVar("F", bound="Callable[..., Any]")
 
 #: Years that `--from` takes: before, zones mean little; after, the calendar ends.
 _YEARS = range(1900, 3000)

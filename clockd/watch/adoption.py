@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from clockd.model import FROM_LOG
 from clockd.runner import Dyno
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def find_in_log(
             return Dyno(
                 app=attempt.app,
                 name=line.dyno,
-                id=f"log:{line.dyno}:{line.at:%Y%m%dT%H%M%S.%f}",
+                id=f"{FROM_LOG}{line.dyno}:{line.at:%Y%m%dT%H%M%S.%f}",
                 command=attempt.command,
                 process_type=attempt.process_type,
                 state="unknown",

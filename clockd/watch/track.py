@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from clockd.model import RunState, StopCause
+from clockd.model import FROM_LOG, RunState, StopCause
 from clockd.runner import Dyno
 from clockd.watch.adoption import LOOKS_S
 from clockd.watch.evidence import Evidence, Verdict, judge
@@ -139,7 +139,7 @@ class Track:
 
     def _is(self, dyno: Dyno) -> bool:
         assert self.dyno is not None  # noqa: S101 – asked for known dynos only
-        if self.dyno.id.startswith("log:"):
+        if self.dyno.id.startswith(FROM_LOG):
             return dyno.name == self.dyno.name
         return dyno.id == self.dyno.id
 

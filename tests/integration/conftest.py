@@ -9,6 +9,7 @@ import pytest
 from clockd.watch import watcher
 from tests.support.dispatching import Clockwork
 from tests.support.scripted import BootClock
+from tests.support.stores import Books, open_books
 from tests.support.watching import World
 
 if TYPE_CHECKING:
@@ -30,3 +31,10 @@ def work(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clockwo
     work = Clockwork(database_url, BootClock(monkeypatch))
     yield work
     work.close()
+
+
+@pytest.fixture
+def books(database_url: str) -> Iterator[Books]:
+    """Give an open store that is the clock, on each kind of database in turn."""
+    with open_books(database_url) as books:
+        yield books

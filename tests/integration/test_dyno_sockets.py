@@ -16,7 +16,7 @@ from clockd.errors import (
 )
 from clockd.heroku import sockets
 from clockd.model import RunnerKind
-from clockd.runner import LaunchRequest
+from tests.support.launches import CREATED, DYNO, KEY, REQUEST
 from tests.support.scripted_server import (
     ScriptedServer,
     answer,
@@ -26,28 +26,6 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-KEY = "HRKU-planted-key-0123456789"
-REQUEST = LaunchRequest(
-    key="7.1-1785585600000000",
-    app="sharp-mountain-4005",
-    command="bin/heartbeat --once",
-    process_type="clockd",
-    size=None,
-    env={"CLOCKD_RUN_ID": "7", "SECRET": "planted-value"},
-    time_to_live_s=1860,
-)
-DYNO = {
-    "attach_url": None,
-    "command": "bin/heartbeat --once",
-    "created_at": "2026-08-01T12:00:00Z",
-    "id": "01234567-89ab-cdef-0123-456789abcdef",
-    "name": "clockd.4711",
-    "size": "Standard-1X",
-    "state": "starting",
-    "type": "clockd",
-}
-CREATED = answer(201, DYNO)
 
 
 @pytest.fixture

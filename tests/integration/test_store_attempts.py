@@ -6,8 +6,6 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 from clockd.model import Hold, Outcome, Overlap, RunState, StopCause
 from clockd.store import OwnedDyno
 from tests.support.stores import (
@@ -16,21 +14,12 @@ from tests.support.stores import (
     NOON,
     SECOND,
     Books,
-    open_books,
     plan,
     trigger,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clockd.model import Attempt, Run
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def _requeue(books: Books, attempt: Attempt) -> bool:

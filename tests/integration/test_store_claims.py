@@ -9,8 +9,6 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from clockd.model import CatchUp, Cause, Hold, Outcome, RunState
 from clockd.store import Store
 from tests.support.stores import (
@@ -21,22 +19,13 @@ from tests.support.stores import (
     Books,
     execute,
     one_off,
-    open_books,
     trigger,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clockd.model import Run
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def _runs(books: Books) -> list[Run]:

@@ -26,18 +26,12 @@ from tests.support.stores import (
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.postgres import PostgresServer
 
 SECRET = "open-sesame"
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def _all_of(caught: pytest.ExceptionInfo[BaseException]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from clockd.errors import LeaseLost
 from clockd.store import Store
-from tests.support.stores import MINUTE, NOON, Books, open_books, trigger
+from tests.support.stores import MINUTE, NOON, Books, trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +20,6 @@ def store(database_url: str) -> Iterator[Store]:
     store = Store.open(database_url)
     yield store
     store.close()
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def test_a_new_database_has_a_lease_that_nobody_holds(store: Store) -> None:

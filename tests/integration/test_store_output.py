@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING
-
-import pytest
 
 from clockd.model import OutputLine
 from clockd.store import OutputRow, OutputState
@@ -15,20 +12,10 @@ from tests.support.stores import (
     MINUTE,
     NOON,
     Books,
-    open_books,
     trigger,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 MIB = 1 << 20
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def _row(

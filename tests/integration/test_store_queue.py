@@ -17,23 +17,14 @@ from tests.support.stores import (
     NOON,
     SECOND,
     Books,
-    open_books,
     plan,
     trigger,
     twin_plan,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clockd.model import Run
     from clockd.store import AttemptPlan
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def test_a_due_run_starts_with_an_attempt_on_record(books: Books) -> None:

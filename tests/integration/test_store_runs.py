@@ -15,21 +15,12 @@ from tests.support.stores import (
     NOON,
     SECOND,
     Books,
-    open_books,
     plan,
     trigger,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clockd.model import Run
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def test_a_run_by_hand_waits_from_now_on(books: Books) -> None:

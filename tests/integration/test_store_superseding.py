@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from clockd.model import CatchUp, Hold, Outcome, Overlap, RunState
 from clockd.store import NotNow
 from tests.support.stores import (
@@ -15,21 +13,12 @@ from tests.support.stores import (
     NOON,
     SECOND,
     Books,
-    open_books,
     plan,
     trigger,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clockd.model import Attempt, Run, Trigger
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def hourly(**more: Any) -> Trigger:

@@ -17,21 +17,13 @@ from tests.support.stores import (
     Books,
     execute,
     one_off,
-    open_books,
     trigger,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from clockd.model import Run, Trigger
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def _next(books: Books, wanted: Trigger) -> datetime | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from clockd.errors import ConflictError, NotFoundError
@@ -14,18 +12,8 @@ from tests.support.stores import (
     NOON,
     SECOND,
     Books,
-    open_books,
     trigger,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def books(database_url: str) -> Iterator[Books]:
-    with open_books(database_url) as books:
-        yield books
 
 
 def test_triggers_are_listed_by_slug_with_their_last_end(books: Books) -> None:
