@@ -17,7 +17,7 @@ from clockd.launch import LaunchSettings
 from clockd.model import RunnerKind
 from clockd.settings import Settings, database_url_for
 from clockd.store import Store
-from clockd.watch import adoption
+from clockd.watch import commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,13 +62,36 @@ class Installation:
         return config.load(self.path, settings=self.settings, environ=self.environ)
 
     def open_store(self) -> Store:
-        """Open the database, brought up to date.
+        """Open the database as its clock, brought up to date.
 
         Raises:
             StoreUnavailable: It cannot be reached.
             StoreTooNew: A newer clockd has written it.
         """
         return Store.open(self.database_url)
+
+    def open_to_run(self) -> Store:
+        """Open the database for a run by hand; it is made where there is none.
+
+        An older schema is brought up to date only where no clock is on record: a clock
+        of that version could not be started again.
+
+        Raises:
+            StoreUnavailable: It cannot be reached.
+            StoreTooNew: A newer clockd has written it.
+            StoreTooOld: An older clockd has, and is its clock.
+        """
+        return Store.open(self.database_url, beside_clock=False)
+
+    def open_as_it_is(self) -> Store | None:
+        """Open the database to look into it; None where clockd has not used it yet.
+
+        Raises:
+            StoreUnavailable: It cannot be reached.
+            StoreTooNew: A newer clockd has written it.
+            StoreTooOld: It has not been brought up to date yet.
+        """
+        return Store.open_as_it_is(self.database_url) if self.store_exists() else None
 
     def store_exists(self) -> bool:
         """Return False where the database is a file that is not there yet."""
@@ -135,7 +158,7 @@ class Installation:
 
     def _twin(self, app: str, command: str) -> str:
         """Return what two launches must not have in common to be told apart."""
-        return adoption.first_line(self.expanded(app, command))
+        return commands.twin_of(self.expanded(app, command))
 
     def shown(self, app: str, command: str) -> frozenset[str]:
         """Return the ways in which the platform may show a command."""

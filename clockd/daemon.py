@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from clockd import __version__, events
+from clockd import __version__, clock, events, failpoints
 from clockd.compose import process_name
 from clockd.errors import LeaseLost, StoreUnavailable
-from clockd.lease import LeaseKeeper
+from clockd.lease import STALE_S, LeaseKeeper
 from clockd.signals import listen
 from clockd.tenure import Orders, Tenure
 
@@ -46,6 +46,7 @@ class Daemon:
             SettingsError: The environment asks for something impossible.
             StoreTooNew: A newer clockd has written the database.
         """
+        failpoints.arm(self._installation.settings.failpoint)
         listen(self._on_signal)  # to the last: who is told twice is not killed
         log.info(
             events.CLOCK_STARTED,
@@ -60,7 +61,8 @@ class Daemon:
             return 0
         try:
             self._warn(store)
-            self._live(store)
+            with clock.steadied():
+                self._live(store)
         finally:
             store.close()
         log.info(events.CLOCK_STOPPED)
@@ -100,19 +102,25 @@ class Daemon:
             )
 
     def _live(self, store: Store) -> None:
-        keeper = LeaseKeeper(store, process_name(), self._orders.depose)
-        while keeper.wait(self._orders.stopping, _tell_standby):
+        while True:
+            keeper = LeaseKeeper(store, process_name(), self._orders.depose)
+            if not keeper.wait(self._orders.stopping, _tell_standby):
+                return
             self._orders.deposed.clear()
+            self._be_the_clock(store, keeper)
+
+    def _be_the_clock(self, store: Store, keeper: LeaseKeeper) -> None:
+        """Serve one tenure, and give the lease back whatever ends it."""
+        try:
             log.info(events.CLOCK_ACTIVE, fence=keeper.fence)
-            try:
-                Tenure(self._installation, store, keeper, self._orders).serve()
-            except LeaseLost:
-                self._orders.depose()
-            except StoreUnavailable as error:
-                log.error(events.STORE_FAILED, reason=error.message, hint=error.hint)
-                self._orders.stopping.wait(_STORE_RETRY_S)
-            finally:
-                keeper.release()
+            Tenure(self._installation, store, keeper, self._orders).serve()
+        except LeaseLost:
+            self._orders.depose()
+        except StoreUnavailable as error:
+            log.error(events.STORE_FAILED, reason=error.message, hint=error.hint)
+            self._orders.stopping.wait(_STORE_RETRY_S)
+        finally:
+            keeper.release()
 
 
 def _leave_at_once() -> None:
@@ -122,8 +130,16 @@ def _leave_at_once() -> None:
 
 
 def _tell_standby(lease: Lease) -> None:
+    reason = "another clock holds the lease; this one waits for it"
+    if lease.holder == process_name():
+        reason = (
+            "a clock of the same name holds the lease; should it be a predecessor that "
+            f"was killed, this one takes over after {STALE_S:g} s"
+        )
     log.info(
         events.CLOCK_STANDBY,
         holder=lease.holder,
-        reason="another clock holds the lease; this one waits for it",
+        fence=lease.fence,
+        since=lease.taken_at,
+        reason=reason,
     )

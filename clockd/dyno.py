@@ -22,6 +22,7 @@ from clockd.errors import LaunchRejected, RunnerUnavailable
 from clockd.heroku import answers, checks, http, logstream, sockets
 from clockd.heroku.answers import Answer
 from clockd.model import RunnerKind
+from clockd.pace import Allowance
 from clockd.redaction import register_secret
 from clockd.runner import Unavailable
 from clockd.settings import DEFAULT_API_URL
@@ -81,13 +82,28 @@ class HerokuRunner:
         )
         self._local = threading.local()
         self._count_lock = threading.Lock()
-        #: How many seconds our wall clock is ahead of the platform's.
-        self.skew_s = 0.0
+        #: What the platform's clock showed, and when on `boottime`.
+        self._platform_time: tuple[datetime, float] | None = None
+        #: What is left of the account's rate limit, as the last answer told.
+        self.allowance: Allowance | None = None
         #: API requests by call and HTTP status, 0 where no answer came.
         self.requests_made: Counter[tuple[str, int]] = Counter()
 
     def __repr__(self) -> str:
         return f"<HerokuRunner on {self._host}>"
+
+    @property
+    def skew_s(self) -> float | None:
+        """How many seconds our wall clock is ahead of the platform's.
+
+        None before the first answer. The platform's time goes on with `boottime`, so
+        that a jump of our wall clock is told at once, not with the next answer.
+        """
+        if self._platform_time is None:
+            return None
+        shown, seen_at = self._platform_time
+        there = shown + timedelta(seconds=clock.boottime() - seen_at)
+        return (clock.now() - there).total_seconds()
 
     def close(self) -> None:
         """Close the sockets that rest; open log streams are not touched."""
@@ -229,7 +245,7 @@ class HerokuRunner:
         }
         if request.size is not None:
             body["size"] = request.size
-        before = clock.now() - timedelta(seconds=self.skew_s) - _BEFORE
+        before = clock.now() - timedelta(seconds=self.skew_s or 0.0) - _BEFORE
         path = _path(request.app)
         reply = self._ask("dyno-create", "POST", *path, body=body, guard=guard)
         if not isinstance(reply, Answer) or not reply.ok:
@@ -261,25 +277,31 @@ class HerokuRunner:
         """Send one request through heroku3, once, and return what came back."""
         connection = self._connection()
         data = None if body is None else json.dumps(body)
-        asked_at, began = clock.now(), clock.boottime()
+        began = clock.boottime()
         with sockets.Exchange(guard=guard, accept=accept) as exchange:
             try:
                 connection._http_resource(method, path, data=data, valrange=valrange)
             except (heroku3.api.RateLimitExceeded, *sockets.FAILURES) as caught:
                 exchange.failure = caught
         reply = exchange.reply()
-        self._compare_clocks(reply, asked_at, clock.boottime() - began)
+        self._note_time(reply, began, clock.boottime() - began)
+        self._note_allowance(reply)
         status = reply.status if isinstance(reply, Answer) else 0
         with self._count_lock:
             self.requests_made[call, status] += 1
         return reply
 
-    def _compare_clocks(self, reply: Reply, asked_at: datetime, took_s: float) -> None:
-        """Measure our clock by an answer: it was given half-way, to the second."""
+    def _note_time(self, reply: Reply, began: float, took_s: float) -> None:
+        """Note the platform's time: an answer is given half-way, to the second."""
         if not isinstance(reply, Answer) or reply.date is None or took_s > _PROMPT_S:
             return
-        given_at = asked_at + timedelta(seconds=took_s / 2)
-        self.skew_s = (given_at - reply.date).total_seconds() - _CUT_OFF_S
+        shown = reply.date + timedelta(seconds=_CUT_OFF_S)
+        self._platform_time = shown, began + took_s / 2
+
+    def _note_allowance(self, reply: Reply) -> None:
+        left = reply.requests_left if isinstance(reply, Answer) else None
+        if left is not None:
+            self.allowance = Allowance(left, clock.boottime())
 
     def _connection(self) -> Any:
         """Return this thread's heroku3 connection.

@@ -10,6 +10,7 @@ ClockdError
 ├── StoreError
 │   ├── StoreUnavailable     the database cannot be reached or written just now
 │   ├── StoreTooNew          the database was written by a newer clockd
+│   ├── StoreTooOld          the database has not been brought up to date yet
 │   └── LeaseLost            another process is the clock now
 └── RunnerError
     ├── LaunchRejected       certainly not created, and asking again is no use
@@ -107,6 +108,13 @@ class StoreTooNew(StoreError):
     """The database was written by a newer clockd than this one."""
 
     code = "store-too-new"
+    exit_code = 1
+
+
+class StoreTooOld(StoreError):
+    """The database has not been brought up to date for this clockd yet."""
+
+    code = "store-too-old"
     exit_code = 1
 
 

@@ -8,18 +8,18 @@ other and a burst costs few transactions.
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from clockd import clock, events
+from clockd.admission import Admission
 from clockd.errors import LeaseLost, StoreUnavailable
 from clockd.gates import Gates
 from clockd.launch import THREADS
-from clockd.model import REPLACED_BY, Outcome, StopCause
+from clockd.model import NO_LIMITS, REPLACED_BY, Outcome, StopCause
 from clockd.results import Results, about
-from clockd.store import NotNow
+from clockd.watch.breaker import Breaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from clockd.launch import Launcher, Result
     from clockd.model import Attempt, Run
-    from clockd.store import Store, Taken
+    from clockd.store import LimitReached, Store, Taken
     from clockd.watch import Watcher
 
 #: Rows of other processes are looked for this often.
@@ -83,15 +83,17 @@ class Dispatcher:
         self._watcher = watcher
         self._authority = authority
         self._on_lost = on_lost
+        self.limits = NO_LIMITS  #: those in force; may be set from any thread
         self._gates = Gates()
+        self._admission = Admission(self._gates, launcher)
         self._results = Results(store, watcher, self._gates)
+        self._breaker = Breaker(during="dispatch")
         self._out = 0
         self._out_lock = threading.Lock()
         self._due_hint = False
         self._room_made: set[str] = set()
         self._poll_at = 0.0
         self._next_not_before: datetime | None = None
-        self._failing = False
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(
@@ -133,7 +135,7 @@ class Dispatcher:
                 self._on_lost()
                 self._stopping.wait(POLL_S)
             except StoreUnavailable as error:
-                self._tell_failing(error)
+                self._breaker.trip(error)
                 self._stopping.wait(POLL_S)
             except Exception:
                 log.exception(events.THREAD_FAILED, thread="dispatcher")
@@ -147,7 +149,7 @@ class Dispatcher:
             try:
                 self._results.record()
             except StoreUnavailable as error:
-                self._tell_failing(error)
+                self._breaker.trip(error)
                 return
             if not self._out and not self._results:
                 return
@@ -175,7 +177,6 @@ class Dispatcher:
             self._due_hint = True
         if self._due_hint and self._out < THREADS and self._is_sure():
             self._take()
-        self._tell_recovered()
 
     def _is_sure(self) -> bool:
         """Return whether launches may go out; while in doubt, nothing is taken."""
@@ -188,7 +189,10 @@ class Dispatcher:
 
     def _poll(self) -> None:
         """Look for what other processes, or time, have made due."""
-        poll = self._store.runs.poll(clock.now(), owner=self._authority.owner)
+        poll = self._store.runs.poll(
+            clock.now(), owner=self._authority.owner, limits=self.limits
+        )
+        self._breaker.worked()
         self._poll_at = clock.boottime() + POLL_S
         self._due_hint = self._due_hint or poll.due
         self._next_not_before = poll.next_not_before
@@ -201,21 +205,22 @@ class Dispatcher:
     def _take(self) -> None:
         self._due_hint = False
         free = THREADS - self._out
-        admitted: list[str] = []
+        self._admission.begin()
         try:
             taken = self._store.runs.take(
                 now=clock.now(),
                 limit=free,
                 plan=self._launcher.plan,
-                admit=lambda run: self._admit(run, admitted),
+                admit=self._admission.admit,
                 fence=self._authority.fence,
                 owner=self._authority.owner,
+                limits=self.limits,
             )
         except BaseException:
             # Nobody will tell what came of these: they must not count as probes.
-            for app in admitted:
-                self._gates.release(app)
+            self._admission.undo()
             raise
+        self._breaker.worked()
         for run, attempt in taken.started:
             log.debug(events.RUN_LAUNCHING, **about(run, attempt))
             self._submit(run, attempt)
@@ -225,24 +230,16 @@ class Dispatcher:
         if taken.waiting:
             self._poll_at = 0.0
 
-    def _admit(self, run: Run, admitted: list[str]) -> NotNow | None:
-        """Return None if a run may be launched as far as the platform is concerned."""
-        closed = self._gates.admit(run.trigger.app, clock.boottime())
-        if closed is None:
-            admitted.append(run.trigger.app)
-            return None
-        return NotNow(
-            not_before=clock.now() + timedelta(seconds=closed.wait_s),
-            hold=closed.hold,
-            reason=closed.reason,
-        )
-
     def _submit(self, run: Run, attempt: Attempt) -> None:
         self._watcher.expect(attempt)
         with self._out_lock:
             self._out += 1
         self._launcher.submit(
-            run, attempt, guard=self._authority.check, done=self._done
+            run,
+            attempt,
+            guard=self._authority.check,
+            done=self._done,
+            ask_first=self._gates.is_doubtful(run.trigger.app),
         )
 
     def _done(self, result: Result) -> None:
@@ -255,13 +252,19 @@ class Dispatcher:
     def _use_room(self) -> None:
         """Let a run in line try its luck where one of its app's dynos has ended."""
         while self._room_made:
-            app = self._room_made.pop()
-            self._gates.made_room(app)
-            self._store.runs.wake_line(app, clock.now())
+            self._gates.made_room(app := self._room_made.pop())
+            self._results.room_found.add(app)
+        while self._results.room_found:
+            app = next(iter(self._results.room_found))
+            if self._store.runs.wake_line(app, clock.now()):
+                self._due_hint = True
+            self._results.room_found.discard(app)
 
     # -- telling ---------------------------------------------------------------
 
     def _tell(self, taken: Taken) -> None:
+        if taken.reached is not None:
+            _tell_reached(taken.reached)
         for run in taken.dropped:
             log.warning(
                 _ENDS.get(run.outcome or Outcome.LOST, events.RUN_FINISHED),
@@ -273,12 +276,15 @@ class Dispatcher:
         for run, reason in taken.waiting:
             log.info(events.RUN_HELD, **about(run), reason=reason)
 
-    def _tell_failing(self, error: StoreUnavailable) -> None:
-        if not self._failing:
-            log.error(events.STORE_FAILED, reason=error.message)
-        self._failing = True
 
-    def _tell_recovered(self) -> None:
-        if self._failing:
-            log.info(events.STORE_RECOVERED)
-        self._failing = False
+def _tell_reached(limit: LimitReached) -> None:
+    log.error(
+        events.LIMIT_REACHED,
+        limit="runs_per_month",
+        runs=limit.runs,
+        month=limit.month,
+        timezone=limit.timezone,
+        reason=f"{limit.runs} runs have started in {limit.month}: until it is over, "
+        "further ones are skipped",
+        hint="raise `runs_per_month` under `limits` if that is too few",
+    )

@@ -6,12 +6,12 @@ Nothing is written here: every result goes back to the dispatcher as a value.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from clockd import clock, config, events
+from clockd import clock, config, events, failpoints
 from clockd.errors import (
     ClockdError,
     LaunchRejected,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from clockd.model import Attempt, Run
+    from clockd.pace import Allowance
     from clockd.runner import Dyno, Runner
 
 THREADS = 16
@@ -42,13 +43,15 @@ log = structlog.get_logger()
 class Result:
     """What came of one launch request.
 
-    Exactly one of `dyno` and `error` is set. `sent_at` is on `boottime`.
+    Exactly one of `dyno` and `error` is set. `asked_at`, when it was handed in, and
+    `sent_at` are on `boottime`.
     """
 
     run: Run
     attempt: Attempt
     dyno: Dyno | None = None
     error: ClockdError | None = None
+    asked_at: float = 0.0
     sent_at: float = 0.0
     launched_at: datetime | None = None
 
@@ -106,6 +109,16 @@ class Launcher:
             twin=settings.twin(trigger.app, trigger.command) if settings.twin else None,
         )
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether launches go to a platform with a limit of requests."""
+        return self.settings.kind is not RunnerKind.LOCAL
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """What is left of the platform's rate limit, where that is known."""
+        return self._runners[self.settings.kind].allowance
+
     def submit(
         self,
         run: Run,
@@ -113,19 +126,26 @@ class Launcher:
         *,
         guard: Callable[[], None],
         done: Callable[[Result], None],
+        ask_first: bool = False,
     ) -> None:
         """Launch an attempt; `done` is called with the result, exactly once.
 
         From a pool's thread; of what `close` kept from being sent, from the thread
-        that closes or submits.
+        that closes or submits. With `ask_first` the platform is asked something
+        harmless before: where that is not answered, nothing is launched.
         """
 
         def not_sent() -> None:
             error = LeaseLost("the clock stopped before it was sent")
-            done(Result(run=run, attempt=attempt, error=error))
+            done(Result(run=run, attempt=attempt, error=error, asked_at=asked_at))
 
+        def launch() -> None:
+            told = self._launch(run, attempt, guard, ask_first=ask_first)
+            done(replace(told, asked_at=asked_at))
+
+        asked_at = clock.boottime()
         try:
-            sending = self._pool.submit(self._launch, run, attempt, guard, done)
+            sending = self._pool.submit(launch)
         except RuntimeError:
             not_sent()
             return
@@ -140,18 +160,23 @@ class Launcher:
         run: Run,
         attempt: Attempt,
         guard: Callable[[], None],
-        done: Callable[[Result], None],
-    ) -> None:
+        *,
+        ask_first: bool,
+    ) -> Result:
         sent: list[tuple[float, datetime]] = []
 
         def note_and_guard() -> None:
+            failpoints.reach("launch.guarding")
             guard()
             sent.append((clock.boottime(), clock.now()))
+            failpoints.reach("launch.guarded")
 
         dyno, error = None, None
         try:
             request = self._request(run, attempt)
             runner = self._runners[attempt.runner]
+            if ask_first:
+                runner.dynos(attempt.app)
             dyno = runner.launch(request, guard=note_and_guard)
         except (LaunchRejected, RunnerUnavailable, LaunchUnknown, LeaseLost) as caught:
             error = caught
@@ -161,16 +186,15 @@ class Launcher:
             log.exception(events.THREAD_FAILED, thread="launch")
             kind = LaunchUnknown if sent else LaunchRejected
             error = kind(f"internal error: {type(caught).__name__}")
+        failpoints.reach("launch.answered")
         sent_at, launched_at = sent[0] if sent else (clock.boottime(), clock.now())
-        done(
-            Result(
-                run=run,
-                attempt=attempt,
-                dyno=dyno,
-                error=error,
-                sent_at=sent_at,
-                launched_at=launched_at,
-            )
+        return Result(
+            run=run,
+            attempt=attempt,
+            dyno=dyno,
+            error=error,
+            sent_at=sent_at,
+            launched_at=launched_at,
         )
 
     def _request(self, run: Run, attempt: Attempt) -> LaunchRequest:

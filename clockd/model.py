@@ -123,6 +123,7 @@ class Hold(StrEnum):
     RETRY = "retry"  #: the pause before its next attempt
     BACKOFF = "backoff"  #: the platform, which could not be asked
     LINE = "line"  #: a free place under the platform's limit of dynos
+    LIMIT = "limit"  #: a free place under the file's `limits.concurrent_runs`
 
 
 class RunnerKind(StrEnum):
@@ -130,6 +131,26 @@ class RunnerKind(StrEnum):
 
     HEROKU = "heroku"
     LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much may run; None stands for as much as there is.
+
+    Args:
+        concurrent_runs: Runs, of all apps, that have or may have a dyno at a time.
+        runs_per_month: Runs that get an attempt in a month.
+        triggers: Triggers of the file.
+        timezone: The zone whose months are counted.
+    """
+
+    concurrent_runs: int | None = None
+    runs_per_month: int | None = None
+    triggers: int | None = None
+    timezone: str = "UTC"
+
+
+NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

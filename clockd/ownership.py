@@ -14,7 +14,7 @@ import structlog
 
 from clockd import clock, events
 from clockd.errors import LeaseLost, StoreUnavailable
-from clockd.lease import BEAT_S, MARGIN_S, STALE_S
+from clockd.lease import BEAT_S, MARGIN_S, STALE_S, Stillness
 
 if TYPE_CHECKING:
     from clockd.store import Store
@@ -51,26 +51,30 @@ class RunOwner:
             raise LeaseLost(f"run {self._run_id} may have gone to the clock")
 
     def release(self) -> None:
-        """Leave the run to the clock, at once."""
+        """Leave the run to the clock, at once; else it finds the run by itself."""
         self._ended.set()
         self._thread.join(1.0)
-        for run_id, owner, beat in self._store.runs.owned():
-            if run_id == self._run_id and owner == self._name:
-                self._store.runs.disown(run_id, owner, beat)
-
-    def stop(self) -> None:
-        """Beat no more: the run has ended."""
-        self._ended.set()
+        try:
+            for run_id, owner, beat in self._store.runs.owned():
+                if run_id == self._run_id and owner == self._name:
+                    self._store.runs.disown(run_id, owner, beat)
+        except StoreUnavailable as error:
+            log.warning(events.STORE_FAILED, reason=error.message)
 
     def _beat_on(self) -> None:
         while not self._ended.wait(BEAT_S):
             asked_at = clock.boottime()
             try:
-                if not self._store.runs.own_beat(self._run_id, self._name):
-                    return
+                ours = self._store.runs.own_beat(self._run_id, self._name)
             except StoreUnavailable as error:
                 log.warning(events.STORE_FAILED, reason=error.message)
                 continue
+            except Exception:
+                log.exception(events.THREAD_FAILED, thread="own")
+                continue
+            if not ours:
+                self._deadline = asked_at
+                return
             self._deadline = asked_at + STALE_S - MARGIN_S
 
 
@@ -79,20 +83,18 @@ class AbandonedRuns:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._seen: dict[tuple[int, str], tuple[int, float]] = {}
+        self._still: dict[tuple[int, str], Stillness] = {}
 
     def sweep(self) -> int:
         """Look at every owner's beat once; return how many runs were freed."""
-        now, freed = clock.boottime(), 0
+        freed = 0
         rows = {
             (run_id, owner): beat for run_id, owner, beat in self._store.runs.owned()
         }
-        self._seen = {key: seen for key, seen in self._seen.items() if key in rows}
+        self._still = {key: self._still.get(key) or Stillness() for key in rows}
         for key, beat in rows.items():
-            last_beat, since = self._seen.setdefault(key, (beat, now))
-            if last_beat != beat:
-                self._seen[key] = (beat, now)
-            elif now - since >= STALE_S and self._store.runs.disown(*key, beat):
+            still_s = self._still[key].see(beat)
+            if still_s >= STALE_S and self._store.runs.disown(*key, beat):
                 log.warning(events.RUN_ADOPTED, run_id=key[0], owner=key[1])
                 freed += 1
         return freed

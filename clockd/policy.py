@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from clockd.model import RETRIED, Cause, Hold, Outcome, Overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from clockd.model import Run, Trigger
@@ -70,7 +70,8 @@ def plan_fires(
         return _plan_open(trigger, schedule, after, now)
     planned = []
     paused_from = max(after, pause.since - _SECOND)
-    paused_to = now if pause.until is None else min(now, pause.until)
+    # By a clock that was set back meanwhile, a pause may end before it begins.
+    paused_to = now if pause.until is None else max(paused_from, min(now, pause.until))
     if paused_from > after:
         planned += _plan_open(trigger, schedule, after, min(paused_from, now), now)
     if paused_to > paused_from:
@@ -145,6 +146,41 @@ def _entry(
             fire_count=count,
         )
     ]
+
+
+def part(
+    planned: PlannedRun, schedule: Schedule, known: Sequence[datetime]
+) -> list[PlannedRun]:
+    """Part a row of fire times that never start around those known already.
+
+    Args:
+        planned: The row.
+        schedule: Its trigger's.
+        known: Fire times of the schedule that lie in the row, sorted.
+    """
+    assert planned.outcome is not None  # noqa: S101 – what starts is alone
+    assert planned.last_fire_time is not None  # noqa: S101 – else it is no row
+    outcome, reason = planned.outcome, planned.reason or ""
+    parts, after = [], planned.fire_time - _SECOND
+    for first, last in _unbroken(schedule, known):
+        parts += _entry(schedule, after, first - _SECOND, outcome, reason)
+        after = last
+    return parts + _entry(schedule, after, planned.last_fire_time, outcome, reason)
+
+
+def _unbroken(
+    schedule: Schedule, known: Sequence[datetime]
+) -> Iterator[tuple[datetime, datetime]]:
+    """Yield stretches of `known` that leave nothing out, without walking them."""
+    if not known:
+        return
+    first, last = known[0], known[-1]
+    if schedule.count(first, last) == len(known) - 1:
+        yield first, last
+        return
+    middle = len(known) // 2
+    yield from _unbroken(schedule, known[:middle])
+    yield from _unbroken(schedule, known[middle:])
 
 
 def jittered(trigger: Trigger, fire_time: datetime) -> datetime:

@@ -54,6 +54,7 @@ class LocalRunner:
     kind: Final = RunnerKind.LOCAL
     authoritative: Final = True
     skew_s: Final = 0.0
+    allowance: Final = None
 
     def __init__(
         self,

@@ -7,12 +7,13 @@ was lost is looked for; a refusal for good ends the attempt.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from clockd import clock, events, policy
+from clockd import clock, events, failpoints, policy
 from clockd.errors import (
     LaunchRejected,
     LaunchUnknown,
@@ -27,13 +28,23 @@ from clockd.store import LaunchedDyno
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from clockd.gates import Gates
+    from clockd.gates import Gates, Outage
     from clockd.launch import Result
     from clockd.model import Attempt, Run
     from clockd.store import Store
     from clockd.watch import Watcher
 
 log = structlog.get_logger()
+
+
+@dataclass(kw_only=True, eq=False)
+class _Kept:
+    """A result until it is on record, and what was made of it."""
+
+    result: Result
+    heeded: bool = False  #: the gates were told
+    not_before: datetime | None = None  #: where it goes back in line
+    hold: Hold | None = None
 
 
 class Results:
@@ -51,7 +62,9 @@ class Results:
         self._store = store
         self._watcher = watcher
         self._gates = gates
-        self._kept: list[Result] = []
+        self._kept: list[_Kept] = []
+        #: Apps in which one of those that wait for room has found some.
+        self.room_found: set[str] = set()
         self._lock = threading.Lock()
 
     def __bool__(self) -> bool:
@@ -64,7 +77,7 @@ class Results:
                 result.run, result.attempt, result.dyno, result.sent_at
             )
         with self._lock:
-            self._kept.append(result)
+            self._kept.append(_Kept(result=result))
 
     def record(self) -> bool:
         """Write what came of launches; return whether there was anything.
@@ -73,31 +86,35 @@ class Results:
             StoreUnavailable: It could not be written; the next call tries again.
         """
         with self._lock:
-            results = list(self._kept)
-        if not results:
+            kept = list(self._kept)
+        if not kept:
             return False
         try:
-            self._record_all(results)
+            for each in kept:
+                self._heed(each)
+            self._record_all(kept)
         except StoreUnavailable:
             raise
         except Exception:
             log.exception(events.THREAD_FAILED, thread="results")
-            for result in results:
-                self._gates.release(result.run.trigger.app)
-                self._forget(result)
+            for each in kept:
+                self._gates.release(each.result.run.trigger.app)
+                self._forget(each)
         return True
 
-    def _record_all(self, results: list[Result]) -> None:
+    def _record_all(self, kept: list[_Kept]) -> None:
         """Write results; an attempt that is forgotten here is looked for later."""
-        self._record_launched([r for r in results if r.dyno is not None])
-        for result in results:
-            if result.dyno is None:
-                self._record_failure(result)
-                self._forget(result)
+        self._record_launched([k for k in kept if k.result.dyno is not None])
+        for each in kept:
+            if each.result.dyno is None:
+                self._record_failure(each)
+                self._forget(each)
 
-    def _record_launched(self, results: list[Result]) -> None:
-        if not results:
+    def _record_launched(self, kept: list[_Kept]) -> None:
+        if not kept:
             return
+        results = [each.result for each in kept]
+        failpoints.reach("launch.recording")
         refused = self._store.attempts.launched(
             [
                 LaunchedDyno(
@@ -111,38 +128,66 @@ class Results:
             ],
             clock.now(),
         )
-        for result in results:
-            self._report_success(result)
+        failpoints.reach("launch.recorded")
+        for each, result in zip(kept, results, strict=True):
             if result.attempt.id in refused and result.dyno is not None:
                 self._watcher.orphan(result.attempt, result.dyno)
             else:
                 _log_launched(result)
-            self._forget(result)
+            self._forget(each)
 
-    def _report_success(self, result: Result) -> None:
-        over = self._gates.report(result.run.trigger.app, clock.boottime())
-        for kind in over:
-            log.info(
-                events.PLATFORM_RECOVERED, app=result.run.trigger.app, reason=kind.value
-            )
-
-    def _record_failure(self, result: Result) -> None:
-        error, attempt = result.error, result.attempt
-        app = result.run.trigger.app
-        if isinstance(error, RunnerUnavailable):
-            self._put_back(result, error)
+    def _heed(self, kept: _Kept) -> None:
+        """Tell the gates, once, what a result says of the platform."""
+        if kept.heeded:
             return
+        kept.heeded = True
+        result, now = kept.result, clock.boottime()
+        app, error = result.run.trigger.app, result.error
         if isinstance(error, LeaseLost):
             self._gates.release(app)
-            self._requeue(result, clock.now(), None, error.message)
-            return
-        self._gates.report(app, clock.boottime())
+            kept.not_before = clock.now()
+        elif isinstance(error, RunnerUnavailable):
+            self._refuse(kept, Unavailable(error.kind), error.retry_after_s, now)
+        elif isinstance(error, LaunchUnknown):
+            # A platform that does not answer is no better than one that is away.
+            self._refuse(kept, Unavailable.CONNECTION, None, now)
+        else:
+            for outage in self._gates.report(app, now, asked_at=result.asked_at):
+                _tell_recovered(outage, now)
+            room = self._gates.made_room(app, asked_at=result.asked_at)
+            if room and result.dyno is not None:
+                self.room_found.add(app)
+
+    def _refuse(
+        self, kept: _Kept, kind: Unavailable, retry_after_s: float | None, now: float
+    ) -> None:
+        result = kept.result
+        closed = self._gates.refuse(
+            result.run.trigger.app,
+            kind,
+            now=now,
+            retry_after_s=retry_after_s,
+            asked_at=result.asked_at,
+            run_id=result.run.id,
+            unanswered=isinstance(result.error, LaunchUnknown),
+        )
+        kept.not_before = clock.now() + timedelta(seconds=closed.wait_s)
+        kept.hold = closed.hold
+        if closed.outage is not None:
+            _tell_unavailable(closed.outage, result.error, now)
+
+    def _record_failure(self, kept: _Kept) -> None:
+        result = kept.result
+        error, attempt = result.error, result.attempt
         assert error is not None  # noqa: S101 – a result has a dyno or an error
-        if isinstance(error, LaunchUnknown):
+        if isinstance(error, (RunnerUnavailable, LeaseLost)):
+            self._requeue(kept, error.message)
+        elif isinstance(error, LaunchUnknown):
             self._store.attempts.unknown(
                 attempt.id, attempt.requested_at, error.message
             )
-            self._watcher.unknown(result.run, attempt)
+            failpoints.reach("unknown.recorded")
+            self._watcher.unknown(result.run, attempt, result.sent_at)
         else:
             self._fail(result, error)
 
@@ -168,39 +213,27 @@ class Results:
             hint=getattr(error, "hint", None),
         )
 
-    def _put_back(self, result: Result, error: RunnerUnavailable) -> None:
-        closed = self._gates.refuse(
-            result.run.trigger.app,
-            Unavailable(error.kind),
-            now=clock.boottime(),
-            retry_after_s=error.retry_after_s,
-        )
-        not_before = clock.now() + timedelta(seconds=closed.wait_s)
-        self._requeue(result, not_before, closed.hold, error.message)
-
-    def _requeue(
-        self, result: Result, not_before: datetime, hold: Hold | None, reason: str
-    ) -> None:
-        attempt = result.attempt
+    def _requeue(self, kept: _Kept, reason: str) -> None:
+        attempt, not_before = kept.result.attempt, kept.not_before or clock.now()
         self._store.attempts.requeue(
             attempt.id,
             attempt.requested_at,
             not_before=not_before,
-            hold=hold,
+            hold=kept.hold,
             reason=reason,
         )
-        log.warning(
+        log.info(
             events.RUN_HELD,
-            **about(result.run, attempt),
+            **about(kept.result.run, attempt),
             reason=reason,
             until=not_before,
         )
 
-    def _forget(self, result: Result) -> None:
-        self._watcher.settle(result.attempt.id)
+    def _forget(self, kept: _Kept) -> None:
+        self._watcher.settle(kept.result.attempt.id)
         with self._lock:
-            if result in self._kept:
-                self._kept.remove(result)
+            if kept in self._kept:
+                self._kept.remove(kept)
 
 
 def about(run: Run, attempt: Attempt | None = None) -> dict[str, object]:
@@ -213,6 +246,30 @@ def about(run: Run, attempt: Attempt | None = None) -> dict[str, object]:
     if attempt is not None:
         told["attempt"] = attempt.number
     return told
+
+
+def _tell_unavailable(outage: Outage, error: Exception | None, now: float) -> None:
+    log.error(
+        events.PLATFORM_UNAVAILABLE,
+        **_of(outage),
+        since=clock.now() - timedelta(seconds=now - outage.since),
+        detail=str(error),
+        hint=getattr(error, "hint", None),
+    )
+
+
+def _tell_recovered(outage: Outage, now: float) -> None:
+    log.info(
+        events.PLATFORM_RECOVERED,
+        **_of(outage),
+        lasted_s=round(now - outage.since, 1),
+        runs_waited=outage.waited,
+    )
+
+
+def _of(outage: Outage) -> dict[str, object]:
+    about_app = {} if outage.app is None else {"app": outage.app}
+    return {"kind": outage.kind.value, "reason": outage.reason, **about_app}
 
 
 def _log_launched(result: Result) -> None:

@@ -17,7 +17,7 @@ from clockd.errors import ConflictError, NotFoundError
 from clockd.jobs import Dispatcher
 from clockd.launch import Launcher
 from clockd.lease import STALE_S
-from clockd.model import Cause, Outcome, OutputLine, RunnerKind, RunState
+from clockd.model import Cause, Hold, Outcome, OutputLine, RunnerKind, RunState
 from clockd.ownership import RunOwner, new_owner
 from clockd.watch import Watcher, WatchHooks
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clockd.compose import Installation
-    from clockd.model import Run, Trigger
+    from clockd.model import Limits, Run, Trigger
     from clockd.runner import LogLine
     from clockd.store import Lease, Store
 
@@ -71,6 +71,7 @@ class RunNow:
         self._interrupted = interrupted
         self._runners = installation.make_runners()
         self._printed = 0
+        self._waits_for: str | None = None
 
     def run(self, slug: str, *, by: str, detach: bool) -> Run:
         """Run a trigger; return the run as it stands when following it has ended.
@@ -119,6 +120,7 @@ class RunNow:
             taken = run.attempt > 0 or run.state is not RunState.WAITING
             if not detach:
                 self._print_new(run)
+                self._tell_waiting(run)
             if over or run.state is RunState.FINISHED or (detach and taken):
                 return run
             now_lease = self._store.lease.read()
@@ -142,6 +144,16 @@ class RunNow:
         for line in self._store.output.lines(run.id, after=self._printed):
             self._printed = line.sequence
             self._listener.line(line)
+
+    def _tell_waiting(self, run: Run) -> None:
+        """Say what a run is held for, once."""
+        # Between attempts the reason is how the last one ended.
+        held = run.hold not in (None, Hold.RETRY)
+        reason = run.reason if held else None
+        if reason and reason != self._waits_for:
+            text = f"run {run.id} waits: {reason}"
+            self._listener.line(OutputLine(at=clock.now(), source="clockd", text=text))
+        self._waits_for = reason
 
     # -- without one -----------------------------------------------------------
 
@@ -195,6 +207,7 @@ class RunNow:
             ),
         )
         dispatcher = Dispatcher(self._store, launcher, watcher, authority=authority)
+        dispatcher.limits = self._limits()
         authority.start()
         watcher.start()
         dispatcher.start()
@@ -207,6 +220,14 @@ class RunNow:
             watcher.stop(timeout_s=1.0)
             authority.release()
 
+    def _limits(self) -> Limits:
+        """Return the file's limits, or where it is broken those of the last good one.
+
+        What waits in line for a clock does not count: nobody may ever take it.
+        """
+        loaded = self._installation.loaded
+        return self._store.triggers.limits() if loaded.problems else loaded.limits
+
     def _pass_on(self, _run: Run, line: LogLine) -> None:
         self._listener.line(OutputLine(at=line.at, source=line.source, text=line.text))
 
@@ -215,6 +236,7 @@ class RunNow:
             over = self._interrupted.wait(POLL_S)
             run = self._store.runs.get(run.id)
             started = run.state in (RunState.RUNNING, RunState.STOPPING)
+            self._tell_waiting(run)
             if over or run.state is RunState.FINISHED or (detach and started):
                 return run
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from clockd.model import Attempt, RunnerKind
+    from clockd.pace import Allowance
 
 _EXITED = re.compile(r"Process exited with status (\d{1,3})\b")
 
@@ -136,11 +137,16 @@ class Runner(Protocol):
         ...
 
     @property
-    def skew_s(self) -> float:
+    def skew_s(self) -> float | None:
         """How many seconds our wall clock is ahead of the platform's.
 
-        As far as it is known from answers; 0.0 where nobody knows.
+        As far as it is known from answers; None while nobody knows.
         """
+        ...
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """What is left of the platform's rate limit; None where nobody knows."""
         ...
 
     def launch(self, request: LaunchRequest, *, guard: Callable[[], None]) -> Dyno:

@@ -9,15 +9,14 @@ before it has written.
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import structlog
 from apscheduler.executors.base import BaseExecutor
-from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore
-from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_STOPPED
@@ -36,10 +35,6 @@ if TYPE_CHECKING:
 
 #: The loop wakes at least this often: a jump of the wall clock costs no more.
 MAX_SLEEP_S = 5.0
-#: A jump of the wall clock against the machine's own that is worth a line.
-JUMP_S = 60.0
-#: Job store and executor of what is not a trigger.
-HOUSEKEEPING = "housekeeping"
 _BACKOFF_S = (0.5, 1.0, 2.0, 5.0)
 
 log = structlog.get_logger()
@@ -83,6 +78,9 @@ class ClaimingJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
         self._fence = fence
         self._failures = 0
         self._retry_at: datetime | None = None
+        self._ahead = True
+        self._stepping = threading.Lock()
+        self.next_at: datetime | None = None  #: what `get_next_run_time` last said
         self.on_claimed: Callable[[Claimed], None] = lambda _claimed: None
         self.on_lost: Callable[[], None] = lambda: None
 
@@ -94,28 +92,63 @@ class ClaimingJobStore(SQLAlchemyJobStore):  # type: ignore[misc]
         """Leave the engine open: it belongs to the store."""
 
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        """Claim every due fire time; return a job for each trigger that is to run."""
+        """Claim every due fire time; return a job for each trigger that is to run.
+
+        APScheduler's own idea of `now` is not used: it follows jumps at once.
+        """
+        del now
         try:
+            self.step_back()
+            now = clock.now()
             claimed = self._store.claims.claim(fence=self._fence(), now=now)
         except LeaseLost:
             self.on_lost()
             return []
         except StoreError as error:
-            self._tell_failed(error, now)
+            self._tell_failed(error, clock.now())
             return []
         self._tell_recovered()
         self.on_claimed(claimed)
         return [self._job(run) for run in claimed.runs if run.outcome is None]
 
+    def clock_went_back(self) -> None:
+        """Note that the books may be ahead of the clock now, as they may at a start."""
+        with self._stepping:
+            self._ahead = True
+
+    def step_back(self) -> None:
+        """Take back what was put on record ahead of the clock, where that may be.
+
+        Raises:
+            LeaseLost: Another process is the clock now; nothing was changed.
+            StoreUnavailable: It could not be done; the next call tries again.
+        """
+        with self._stepping:
+            if self._ahead:
+                self._take_back()
+
+    def _take_back(self) -> None:
+        now = clock.now()
+        taken_back = self._store.claims.step_back(fence=self._fence(), now=now)
+        self._ahead = False
+        if taken_back:
+            log.warning(
+                events.CLOCK_STEPPED_BACK,
+                triggers=taken_back,
+                reason="fire times were on record that are still to come; what had not "
+                "started was taken back and will fire at its time",
+            )
+
     def get_next_run_time(self) -> datetime | None:
         """Return when the next fire time is due, or the database is tried again."""
-        if self._retry_at is not None:
-            return self._retry_at
-        try:
-            return self._store.claims.next_fire_time()
-        except StoreError as error:
-            self._tell_failed(error, clock.now())
-            return self._retry_at
+        self.next_at = self._retry_at
+        if self._retry_at is None:
+            try:
+                self.next_at = self._store.claims.next_fire_time()
+            except StoreError as error:
+                self._tell_failed(error, clock.now())
+                self.next_at = self._retry_at
+        return self.next_at
 
     def update_job(self, job: Job) -> None:
         """Do nothing: the claim has moved the next fire time already."""
@@ -194,23 +227,54 @@ class FireTimeExecutor(BaseExecutor):  # type: ignore[misc]
 
 
 class ClockScheduler(BackgroundScheduler):  # type: ignore[misc]
-    """APScheduler's thread, made to survive every error and to wake often enough."""
+    """APScheduler's thread, made to survive every error and to wake often enough.
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(timezone="UTC", **options)
+    Args:
+        jobstore: Claims what is due.
+        fire: Told of claimed fire times, in the scheduler's thread.
+    """
+
+    def __init__(
+        self,
+        jobstore: ClaimingJobStore,
+        fire: Callable[[str, list[datetime]], None],
+    ) -> None:
+        super().__init__(
+            timezone="UTC",
+            jobstores={"default": jobstore},
+            executors={"default": FireTimeExecutor(fire)},
+        )
+        self._jobstore = jobstore
+        self._ended = threading.Event()
         self.beat = clock.boottime()  #: when the loop last came round
 
     def every(self, seconds: float, work: Callable[[], None]) -> None:
-        """Do housekeeping every so many seconds, in a thread of its own."""
-        self.add_job(
-            work,
-            "interval",
-            seconds=seconds,
-            jobstore=HOUSEKEEPING,
-            executor=HOUSEKEEPING,
-            coalesce=True,
-            misfire_grace_time=None,
-        )
+        """Do housekeeping every so many seconds, in a thread of its own.
+
+        Not as a job: a wall clock that goes back would keep it waiting.
+        """
+
+        def repeat() -> None:
+            while not self._ended.wait(seconds):
+                try:
+                    work()
+                except Exception:
+                    log.exception(events.THREAD_FAILED, thread="housekeeping")
+
+        threading.Thread(target=repeat, name="housekeeping", daemon=True).start()
+
+    def follow_clock(self) -> None:
+        """Let the books be where the clock is, before anything else is written there.
+
+        An edit settles what was due until now by the old definitions: what a clock
+        that was ahead has put on record has to be taken back before.
+
+        Raises:
+            LeaseLost: Another process is the clock now; nothing was changed.
+            StoreUnavailable: It could not be done.
+        """
+        self._mind_jumps()
+        self._jobstore.step_back()
 
     def wakeup_if_running(self) -> None:
         """Look at once for what is due, where the loop runs already."""
@@ -219,6 +283,7 @@ class ClockScheduler(BackgroundScheduler):  # type: ignore[misc]
 
     def end(self, timeout_s: float = 2.0) -> None:
         """Claim nothing more; wait for the claim under way, but not for ever."""
+        self._ended.set()
         if self.state == STATE_STOPPED:
             return
         thread = self._thread
@@ -227,15 +292,14 @@ class ClockScheduler(BackgroundScheduler):  # type: ignore[misc]
 
     def _main_loop(self) -> None:
         wait_s = 0.0
-        wall, boot = clock.now(), clock.boottime()
         while self.state != STATE_STOPPED:
             self._event.wait(wait_s)
             self._event.clear()
-            wall, boot = self._watch_the_clock(wall, boot)
+            self.beat = clock.boottime()
+            self._mind_jumps()
             try:
-                due_in_s = self._process_jobs()
-                # 0.0 means that something is due already, None that nothing comes.
-                wait_s = MAX_SLEEP_S if due_in_s is None else min(due_in_s, MAX_SLEEP_S)
+                self._process_jobs()
+                wait_s = self._due_in_s()
             except Exception:
                 # Told to stop in the middle of a turn, APScheduler trips over itself;
                 # everything that was claimed is on record.
@@ -244,13 +308,33 @@ class ClockScheduler(BackgroundScheduler):  # type: ignore[misc]
                 log.exception(events.THREAD_FAILED, thread="scheduler")
                 wait_s = 1.0
 
-    def _watch_the_clock(self, wall: datetime, boot: float) -> tuple[datetime, float]:
-        """Note a jump of the wall clock since the last turn; return both clocks."""
-        now, self.beat = clock.now(), clock.boottime()
-        jump_s = (now - wall).total_seconds() - (self.beat - boot)
-        if abs(jump_s) > JUMP_S:
-            log.warning(events.CLOCK_JUMPED, by_s=round(jump_s, 1))
-        return now, self.beat
+    def _due_in_s(self) -> float:
+        """Return how long to wait; APScheduler's answer follows jumps at once."""
+        next_at = self._jobstore.next_at
+        if next_at is None:
+            return MAX_SLEEP_S
+        until_s = (next_at - clock.now()).total_seconds()
+        return min(max(until_s, 0.0), MAX_SLEEP_S)
+
+    def _mind_jumps(self) -> None:
+        """Tell of jumps of the wall clock; let the books follow one that went back."""
+        clock.now()
+        for jump in clock.jumps():
+            log.warning(
+                events.CLOCK_JUMPED, by_s=round(jump.by_s, 1), reason=_told(jump)
+            )
+            # Others, such as a `run-now`, do not wait for a jump to last.
+            undone = jump.undone and jump.by_s > 0
+            if undone or (jump.followed and jump.by_s < 0):
+                self._jobstore.clock_went_back()
+
+
+def _told(jump: clock.Jump) -> str:
+    if jump.followed:
+        return "it has lasted, and is followed from now on"
+    if jump.undone:
+        return "it was undone; nothing has followed it"
+    return f"the wall clock jumped; followed if it lasts {clock.LASTS_S:.0f} s"
 
 
 def make_scheduler(
@@ -271,13 +355,7 @@ def make_scheduler(
     jobstore = ClaimingJobStore(store, fence)
     jobstore.on_claimed = lambda claimed: log_claimed(claimed.runs)
     jobstore.on_lost = on_lost
-    return ClockScheduler(
-        jobstores={"default": jobstore, HOUSEKEEPING: MemoryJobStore()},
-        executors={
-            "default": FireTimeExecutor(fire),
-            HOUSEKEEPING: ThreadPoolExecutor(1),
-        },
-    )
+    return ClockScheduler(jobstore, fire)
 
 
 def log_claimed(runs: Iterable[ClaimedRun]) -> None:

@@ -11,8 +11,9 @@ from dataclasses import KW_ONLY, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from clockd import failpoints
 from clockd.errors import SettingsError
 from clockd.model import RunnerKind
 
@@ -35,6 +36,9 @@ _SLUG_PLACE = "{trigger}"
 _MAX_OUTPUT_DAYS = 3650
 _TOKEN = re.compile(r"[!-~]+")
 _POSTGRESQL = ("postgres://", "postgresql://", "postgresql+psycopg://")
+#: What says in such a URL whether the connection is encrypted.
+_SSL_OPTIONS = {"sslmode", "ssl", "requiressl"}
+_LOCAL = re.compile(r"localhost|127\.[0-9.]+|::1")
 _SQLITE = ("sqlite:///", "sqlite+pysqlite:///")
 
 
@@ -78,7 +82,7 @@ class Settings:
     log_format: str = "auto"
     log_level: str = "info"
     output_days: int = DEFAULT_OUTPUT_DAYS
-    failpoint: str = ""
+    failpoint: str = ""  #: as `failpoints` reads it
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -104,6 +108,9 @@ class Settings:
             del values["runner"]
         on_dyno = "dyno_name" in values
         settings = cls(**values, on_dyno=on_dyno)  # type: ignore[arg-type]
+        if on_dyno and settings.database_url and not environ.get("PGSSLMODE"):
+            url = _encrypted(settings.database_url)
+            settings = replace(settings, database_url=url)
         if automatic:
             return replace(settings, runner=settings.detected_runner)
         return settings
@@ -211,8 +218,9 @@ def _read_app_name(text: str) -> str:
 def _read_database_url(text: str) -> Secret:
     for prefix in _POSTGRESQL:
         if text.startswith(prefix):
-            _check_port(text)
-            return Secret("postgresql+psycopg://" + text[len(prefix) :])
+            rest = text[len(prefix) :]
+            _check_hosts(rest)
+            return Secret(_POSTGRESQL[-1] + rest)
     for prefix in _SQLITE:
         if text.startswith(prefix):
             path = text[len(prefix) :].partition("?")[0]
@@ -225,13 +233,42 @@ def _read_database_url(text: str) -> Secret:
     )
 
 
-def _check_port(text: str) -> None:
+def _check_hosts(rest: str) -> None:
+    """Refuse a URL, without its scheme, whose hosts and ports cannot be read."""
     try:
-        _ = urlsplit(text).port
+        for host in _hosts(rest):
+            _ = urlsplit(f"//{host}").port
     except ValueError:
         raise ValueError(
             "is no URL that can be read; look at its host and port"
         ) from None
+
+
+def _hosts(rest: str) -> list[str]:
+    """Return the `host:port` of a URL without its scheme, as libpq finds them."""
+    authority = re.split("[/?]", rest, maxsplit=1)[0]
+    user, at, behind = authority.partition("@")
+    return (behind if at else user).split(",")
+
+
+def _encrypted(secret: Secret) -> Secret:
+    """Return a database's URL that asks for TLS, if it says nothing else.
+
+    Heroku's servers want it, and are reached through networks that others use.
+    """
+    url = secret.reveal()
+    if not url.startswith(_POSTGRESQL[-1]):
+        return secret
+    rest = url.removeprefix(_POSTGRESQL[-1])
+    query = dict(parse_qsl(rest.partition("?")[2], keep_blank_values=True))
+    if query.keys() & _SSL_OPTIONS:
+        return secret
+    hosts = [urlsplit(f"//{host}").hostname or "" for host in _hosts(rest)]
+    hosts += [query[name] for name in ("host", "hostaddr") if name in query]
+    named = [unquote(host) for host in hosts if host]
+    if all(host.startswith("/") or _LOCAL.fullmatch(host) for host in named):
+        return secret
+    return Secret(f"{url}{'&' if '?' in rest else '?'}sslmode=require")
 
 
 def _read_process_type(text: str) -> str:
@@ -250,6 +287,11 @@ def _read_days(text: str) -> int:
     if not 1 <= number <= _MAX_OUTPUT_DAYS:
         raise ValueError(f"is {text!r}, not a number of days, 1 to {_MAX_OUTPUT_DAYS}")
     return number
+
+
+def _read_failpoints(text: str) -> str:
+    failpoints.parse(text)
+    return text
 
 
 #: Every variable clockd reads, in the order the documentation lists them.
@@ -338,7 +380,7 @@ VARIABLES: Final = (
     Variable(
         "CLOCKD_FAILPOINT",
         "failpoint",
-        str,
+        _read_failpoints,
         "where clockd's own tests make it die",
         public=False,
     ),

@@ -198,6 +198,7 @@ class Tenure:
             self._apply(loaded)
             return
         last = self._store.triggers.runner()
+        self._dispatcher.limits = self._store.triggers.limits()
         if last is None:
             raise ConfigError(
                 f"{self._installation.path} cannot be used",
@@ -226,12 +227,15 @@ class Tenure:
     def _apply(self, loaded: config.Loaded) -> None:
         _tell_warnings(loaded)
         self._run_on(config.effective_runner(loaded, self._installation.settings))
+        self._scheduler.follow_clock()
         result = self._store.triggers.sync(
             loaded.triggers,
             fence=self._keeper.fence,
             now=clock.now(),
             runner=self._kind,
+            limits=loaded.limits,
         )
+        self._dispatcher.limits = loaded.limits
         _log_sync(result, loaded)
         self._scheduler.wakeup_if_running()
         self._dispatcher.wake()
@@ -295,6 +299,15 @@ def _log_sync(result: SyncResult, loaded: config.Loaded) -> None:
         for slug in slugs if len(slugs) <= _TOLD else ():
             log.info(event, trigger=slug)
     log_claimed(result.planned)
+    for run in result.ended:
+        log.warning(
+            events.RUN_SKIPPED,
+            trigger=run.slug,
+            run_id=run.run_id,
+            fire_time=run.fire_time,
+            outcome=run.outcome.value,
+            reason=run.reason,
+        )
     log.info(
         events.CONFIG_LOADED,
         triggers=len(loaded.triggers),

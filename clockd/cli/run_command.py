@@ -27,15 +27,16 @@ def run_now(trigger: str, detach: bool, path: Path | None) -> None:
     Works with and without a running clock. Exits with the task's own status; 124 if
     it timed out, 125 if it was not started, 130 if interrupted (the run goes on).
     """
-    from clockd import log
+    from clockd import failpoints, log
     from clockd.run_now import INTERRUPTED, Listener, RunNow, exit_code
     from clockd.signals import listen
 
     installation = install(path)
     log.configure(log_format="console", level="error", stream=sys.stderr)
     interrupted = threading.Event()
+    failpoints.arm(installation.settings.failpoint)
     listen(lambda _number: interrupted.set())
-    store = installation.open_store()
+    store = installation.open_to_run()
     try:
         listener = Listener(begun=_tell_begun, line=_print_line)
         running = RunNow(installation, store, listener, interrupted=interrupted)

@@ -110,11 +110,11 @@ def _list(
     from clockd import service
 
     triggers = installation.loaded.triggers
-    if not installation.store_exists():
+    store = installation.open_as_it_is()
+    if store is None:
         if trigger is not None:
             service.find_trigger(triggers, trigger)
         return []
-    store = installation.open_store()
     try:
         return service.list_runs(
             store, triggers, trigger=trigger, outcome=outcome, limit=limit
@@ -152,16 +152,19 @@ def _took(run: Run) -> str:
 
 @contextmanager
 def _store_of(context: click.Context, late_path: Path | None) -> Iterator[Store]:
-    """Open the database that holds the runs."""
+    """Open the database that holds the runs, as it is.
+
+    Also to cancel one: an older schema is brought up to date by its clock's successor.
+    """
     from clockd.errors import NotFoundError
 
     installation = install(late_path or context.obj["path"])
-    if not installation.store_exists():
+    store = installation.open_as_it_is()
+    if store is None:
         raise NotFoundError(
             "there are no runs yet: no clock has run here",
             hint="`clockd start` starts one, `clockd run-now TRIGGER` runs one by hand",
         )
-    store = installation.open_store()
     try:
         yield store
     finally:

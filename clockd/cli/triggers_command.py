@@ -159,20 +159,19 @@ def read_views(installation: Installation) -> list[TriggerView]:
 def reading_store(installation: Installation) -> Iterator[Store | None]:
     """Open the database for reading; None, with a warning, where that fails.
 
-    A database that is a file is never made by reading.
+    A database is neither made nor brought up to date by reading.
     """
-    from clockd.errors import StoreError
+    from clockd.errors import StoreError, StoreTooOld
 
-    if not installation.store_exists():
-        yield None
-        return
     try:
-        store = installation.open_store()
+        store = installation.open_as_it_is()
     except StoreError as error:
         output.warn(f"{error.message}; showing the file alone")
-        yield None
-        return
+        if isinstance(error, StoreTooOld):
+            output.warn(error.hint or "")
+        store = None
     try:
         yield store
     finally:
-        store.close()
+        if store is not None:
+            store.close()

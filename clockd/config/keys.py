@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
-from clockd.config.maps import CatchUpReader, Env, Later
+from clockd.config.maps import CatchUpReader, Env, Later, Table
 from clockd.config.names import AppName, Size, Zone
 from clockd.config.values import (
     DAY_S,
@@ -238,6 +238,27 @@ OPTIONS: Final = _table(
 #: The keys of a trigger.
 TRIGGER: Final = {**_table(OPTIONS["name"], COMMAND), **SCHEDULES, **OPTIONS}
 
+#: The keys of `limits`.
+LIMITS: Final = _table(
+    Key(
+        name="concurrent_runs",
+        read=Number(least=1, most=100_000),
+        description="How many runs, of all apps, have a dyno at a time. More wait in "
+        "line, the oldest fire time first, until their catch-up window closes.",
+    ),
+    Key(
+        name="runs_per_month",
+        read=Number(least=1, most=1_000_000_000),
+        description="How many runs get a dyno in a calendar month of the file's time "
+        "zone, those by hand included. Beyond: recorded as skipped.",
+    ),
+    Key(
+        name="triggers",
+        read=Number(least=1, most=1_000_000),
+        description="How many triggers the file may have. One with more is refused.",
+    ),
+)
+
 _RUNNERS = {"auto": "auto", **{kind.value: kind.value for kind in RunnerKind}}
 
 #: The keys at the top of the file, but `defaults` and `triggers`.
@@ -266,9 +287,9 @@ TOP: Final = _table(
     ),
     Key(
         name="limits",
-        read=Later(names=("concurrent_runs", "runs_per_month", "triggers")),
-        description="How much may run. Not supported yet.",
-        later=True,
+        read=Table(keys=LIMITS),
+        description="How much may run at a time and in a month, and how many triggers "
+        "the file may have; default: no limits.",
     ),
     Key(
         name="alerts",

@@ -19,10 +19,11 @@ from clockd.config.values import mapping
 from clockd.config.yaml12 import Mapping, Scalar
 from clockd.config.yaml_errors import position
 from clockd.errors import ConfigError
-from clockd.model import RunnerKind
+from clockd.model import NO_LIMITS, Limits, RunnerKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Table
+    from collections.abc import Sequence
 
     from clockd.config.yaml12 import Node
     from clockd.model import Trigger
@@ -46,6 +47,7 @@ class Loaded:
         runner: `heroku`, `local` or `auto`, as written; see `effective_runner`.
         app: The app of triggers that name none; empty without one.
         timezone: The zone of triggers that name none.
+        limits: How much may run.
         path: The file; None for a text that is in none.
         lines: The line of each trigger, from 1, by slug.
         digest: SHA-256 of the content, in hexadecimal; empty if it cannot be read. Of a
@@ -58,6 +60,7 @@ class Loaded:
     runner: str = "auto"
     app: str = ""
     timezone: str = "UTC"
+    limits: Limits = NO_LIMITS
     path: Path | None = None
     lines: Table[str, int] = field(default_factory=lambda: MappingProxyType({}))
     digest: str = ""
@@ -97,7 +100,8 @@ def load(
         triggers=tuple(top.triggers) if top.complete else (),
         runner=top.values.get("runner", "auto"),
         app=top.values.get("app") or settings.heroku_app_name,
-        timezone=top.values.get("timezone", "UTC"),
+        timezone=top.timezone,
+        limits=Limits(timezone=top.timezone, **top.values.get("limits", {})),
         path=path,
         lines=MappingProxyType(top.lines),
         digest=digest,
@@ -192,6 +196,12 @@ class _Top:
         self._settings = settings
         self._environ = environ
 
+    @property
+    def timezone(self) -> str:
+        """The file's zone."""
+        zone: str = self.values.get("timezone", "UTC")
+        return zone
+
     def read(self, root: Node | None) -> None:
         """Read the whole tree."""
         if root is None or root.kind is yaml12.Kind.NULL:
@@ -239,17 +249,30 @@ class _Top:
             self._report,
             local=self._local(),
             app=None if broken else app,
-            timezone=self.values.get("timezone", "UTC"),
+            timezone=self.timezone,
             environ=self._environ,
         )
         if "defaults" in self._nodes:
             reader.read_defaults(self._nodes["defaults"])
         above = self._report.errors
-        for slug, node in self._entries(root):
+        found = self._entries(root)
+        self._mind_limit(found)
+        for slug, node in found:
             self.lines[slug.text] = slug.line
             trigger = reader.read(slug, node)
             if trigger is not None and not above:
                 self.triggers.append(trigger)
+
+    def _mind_limit(self, found: Sequence[tuple[Scalar, Node]]) -> None:
+        most: int | None = self.values.get("limits", {}).get("triggers")
+        if most is not None and len(found) > most:
+            one_too_many, _ = found[most]
+            self._report.error(
+                one_too_many,
+                f"the file has {len(found)} triggers, its limit is {most}",
+                code="limit",
+                hint="take some out, or raise `triggers` under `limits`",
+            )
 
     def _local(self) -> bool:
         runner = _runner(self.values.get("runner", "auto"), self._settings)

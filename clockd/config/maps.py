@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from clockd.config import variables
 from clockd.config.problems import Invalid, guess, shown
@@ -13,7 +13,8 @@ from clockd.config.yaml12 import Kind, Mapping, Scalar
 from clockd.model import CatchUp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Mapping as Named
 
     from clockd.config.problems import Report
     from clockd.config.yaml12 import Node
@@ -224,6 +225,42 @@ class CatchUpReader:
             "additionalProperties": False,
         }
         return {"anyOf": [{"const": "none"}, *self._WITHIN.schema["anyOf"], rule]}
+
+
+class _Key(Protocol):
+    """As much of `keys.Key` as is needed to read its value."""
+
+    @property
+    def read(self) -> Callable[[Node, Report], Any]: ...
+    @property
+    def schema(self) -> Schema: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A map of known keys, each of which may be left out."""
+
+    keys: Named[str, _Key]
+
+    def __call__(self, node: Node, report: Report) -> dict[str, Any]:
+        """Return the values that are there and can be used, by key."""
+        found = mapping(node, f"its keys are {', '.join(self.keys)}")
+        values = {}
+        for key, value in known_entries(found, self.keys, report):
+            try:
+                values[key.text] = self.keys[key.text].read(value, report)
+            except Invalid as error:
+                report.invalid(value, error)
+        return values
+
+    @property
+    def schema(self) -> Schema:
+        """The JSON Schema."""
+        return {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": {name: key.schema for name, key in self.keys.items()},
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,15 @@ class Answer:
             return None
         return min(max((until - now).total_seconds(), 0.0), _LONGEST_WAIT_S)
 
+    @property
+    def requests_left(self) -> int | None:
+        """What is left of the account's rate limit; None if the answer does not say."""
+        if self.status == 429:
+            return 0
+        text = (self.headers.get("RateLimit-Remaining") or "").strip()
+        is_number = text.isascii() and text.isdigit() and len(text) < 10
+        return int(text) if is_number else None
+
     def explain(self, secrets: Iterable[str] = ()) -> str:
         """Return what the platform said, on one line and without `secrets`."""
         text = " ".join(str(self._error().get("message") or "").split())

@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from clockd import clock
+from clockd import clock, failpoints
 from clockd.heroku.answers import Answer, Reply, Silence
 
 if TYPE_CHECKING:
@@ -98,6 +98,11 @@ class Exchange:
         self.socket = sock
         self.sent = True
 
+    def wait(self) -> None:
+        """Note that all of the request is out, and its answer is waited for."""
+        if self._guard is not None:
+            failpoints.reach("launch.sent")
+
     def reply(self) -> Reply:
         """Return what came back.
 
@@ -125,6 +130,12 @@ class _Begin:
         if exchange is not None:
             exchange.begin(self.sock)
         super().endheaders(message_body, **options)  # type: ignore[misc]
+
+    def getresponse(self: Any) -> Any:
+        exchange = current()
+        if exchange is not None:
+            exchange.wait()
+        return super().getresponse()  # type: ignore[misc]
 
 
 class _HTTPConnection(_Begin, HTTPConnection):

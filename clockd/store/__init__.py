@@ -11,6 +11,7 @@ reached or written just now; it has then changed nothing, or its answer was lost
 `lease`      who is the clock
 `triggers`   definitions, pauses; `sync` takes the file over
 `claims`     due fire times become runs; `planning` is what claims and edits share
+`limits`     how much may run
 `runs`       runs; `queue` takes what is due, `attempts` what became of it, `output`
 """
 
@@ -31,8 +32,10 @@ from clockd.store.values import (
     AttemptPlan,
     Claimed,
     ClaimedRun,
+    DatedDyno,
     LaunchedDyno,
     Lease,
+    LimitReached,
     NotNow,
     OutputRow,
     OutputState,
@@ -53,8 +56,10 @@ __all__ = [
     "AttemptPlan",
     "Claimed",
     "ClaimedRun",
+    "DatedDyno",
     "LaunchedDyno",
     "Lease",
+    "LimitReached",
     "NotNow",
     "OutputRow",
     "OutputState",
@@ -82,23 +87,43 @@ class Store:
         self.output = Outputs(database)
 
     @classmethod
-    def open(cls, url: str, *, migrate: bool = True) -> Self:
+    def open(cls, url: str, *, migrate: bool = True, beside_clock: bool = True) -> Self:
         """Open the database at a URL and bring its schema up to date.
 
         Args:
             url: `sqlite:///path` or `postgresql://…`; may hold a password.
             migrate: Whether an older schema is brought up to date.
+            beside_clock: Whether also where a clock is on record; see `schema.ensure`.
 
         Raises:
             StoreUnavailable: It cannot be reached, made or read.
             StoreTooNew: A newer clockd has written it.
-            StoreError: Its schema is older, and `migrate` is off.
+            StoreTooOld: Its schema is older, and is to be left alone.
             SettingsError: The URL is not one of a database that clockd can use.
         """
         database = Database(url)
         try:
             database.prepare()
-            schema.ensure(database, migrate=migrate)
+            schema.ensure(database, migrate=migrate, beside_clock=beside_clock)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @classmethod
+    def open_as_it_is(cls, url: str) -> Self | None:
+        """Open a database to look into it; None where clockd has not used it yet.
+
+        Raises:
+            StoreUnavailable, StoreTooNew, StoreTooOld, SettingsError: As for `open`.
+        """
+        database = Database(url)
+        try:
+            database.prepare()
+            if schema.version_of(database) is None:
+                database.close()
+                return None
+            schema.ensure(database, migrate=False)
         except BaseException:
             database.close()
             raise

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from clockd import policy
+from clockd import failpoints, policy
 from clockd.model import Attempt, Hold, Outcome, Run, RunState, StopCause
-from clockd.store import launches, line, planning, rows
+from clockd.store import launches, line, planning, rows, unsent
 from clockd.store.statements import AnyRow
 from clockd.store.tables import attempt_open, attempts, jobs, runs, unfinished
-from clockd.store.values import OwnedDyno
+from clockd.store.values import DatedDyno, OwnedDyno
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,8 @@ class Attempts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: Attempts whose end was written, or not: the answer was lost.
+        self._in_doubt: set[int] = set()
 
     # -- what became of a launch -----------------------------------------------
 
@@ -48,7 +50,9 @@ class Attempts:
         if not results:
             return set()
         with self._database.write() as connection:
-            return launches.write(connection, results, now)
+            refused = launches.write(connection, results, now)
+            failpoints.reach("dyno.writing")
+        return refused
 
     def unknown(self, attempt_id: int, requested_at: datetime, reason: str) -> bool:
         """Note that a launch's answer was lost; return False if it is not ours."""
@@ -78,19 +82,10 @@ class Attempts:
             row = _sent(connection, attempt_id, requested_at)
             if row is None:
                 return False
-            connection.execute(sa.delete(attempts).where(attempts.c.id == attempt_id))
-            _change_run(
-                connection,
-                row.run_id,
-                state=RunState.WAITING.value,
-                attempt=row.number - 1,
-                not_before=not_before,
-                hold=hold.value if hold else None,
-                reason=reason,
+            unsent.put_back(
+                connection, row, not_before=not_before, hold=hold, reason=reason
             )
-            if row.stop_cause is not None or row.cancel_requested_at is not None:
-                _end_unsent(connection, row, not_before)
-            line.wake_held(connection, [row.trigger_id], requested_at, Hold.START)
+            failpoints.reach("launch.requeueing")
             return True
 
     # -- to the end ------------------------------------------------------------
@@ -138,16 +133,20 @@ class Attempts:
                 answered or sent again meanwhile, nothing is written.
 
         Returns the run as it stands then; None where the end was on record already,
-        or another sending is the one that counts.
+        or another sending is the one that counts. Where this was written before, and
+        the answer to that lost, it is as if it was written now.
         """
-        with self._database.write() as connection:
+        with (
+            unsent.noting(self._in_doubt, attempt_id),
+            self._database.write() as connection,
+        ):
             row = (
                 _open(connection, attempt_id)
                 if requested_at is None
                 else _sent(connection, attempt_id, requested_at)
             )
             if row is None:
-                return None
+                return self._written_before(connection, attempt_id, outcome)
             run = rows.run_with_id(connection, row.run_id)
             end = {
                 "state": RunState.FINISHED.value,
@@ -163,7 +162,24 @@ class Attempts:
                 line.wake_held(connection, [run.trigger_id], now)
             else:
                 _wait_for_retry(connection, run.id, retry_at, reason)
-            return rows.run_with_id(connection, run.id)
+            finished = rows.run_with_id(connection, run.id)
+            failpoints.reach("finish.writing")
+        self._in_doubt.discard(attempt_id)
+        failpoints.reach("finish.written")
+        return finished
+
+    def _written_before(
+        self, connection: Connection, attempt_id: int, outcome: Outcome
+    ) -> Run | None:
+        """Return the run of an attempt whose end we have written without knowing it."""
+        if attempt_id not in self._in_doubt:
+            return None
+        self._in_doubt.discard(attempt_id)
+        ended = sa.select(attempts.c.run_id).where(
+            attempts.c.id == attempt_id, attempts.c.outcome == outcome.value
+        )
+        run_id = connection.execute(ended).scalar()
+        return None if run_id is None else rows.run_with_id(connection, run_id)
 
     # -- looking ---------------------------------------------------------------
 
@@ -206,6 +222,24 @@ class Attempts:
         with self._database.read() as connection:
             return [OwnedDyno(*row) for row in connection.execute(query)]
 
+    def dynos_created(
+        self, app: str, since: datetime, *, but: int | None = None
+    ) -> list[DatedDyno]:
+        """Return the dynos of an app's attempts that were created at `since` or later.
+
+        By the platform's clock; `but` is an attempt whose dyno is left out.
+        """
+        columns = (attempts.c.dyno_id, attempts.c.dyno, attempts.c.created_at)
+        query = sa.select(*columns).where(
+            attempts.c.app == app,
+            attempts.c.dyno_id.is_not(None),
+            attempts.c.created_at >= since,
+        )
+        if but is not None:
+            query = query.where(attempts.c.id != but)
+        with self._database.read() as connection:
+            return [DatedDyno(*row) for row in connection.execute(query)]
+
 
 def _open(connection: Connection, attempt_id: int) -> AnyRow | None:
     """Return an attempt that has not ended and is its run's current one."""
@@ -245,17 +279,6 @@ def _change_run(connection: Connection, run_id: int, **values: object) -> None:
 def _change_both(connection: Connection, row: AnyRow, **values: object) -> None:
     _change(connection, row.id, **values)
     _change_run(connection, row.run_id, **values)
-
-
-def _end_unsent(connection: Connection, row: AnyRow, now: datetime) -> None:
-    line.end_waiting(
-        connection,
-        [row.run_id],
-        outcome=Outcome.CANCELLED,
-        reason="cancelled before its dyno was created",
-        now=now,
-    )
-    line.wake_held(connection, [row.trigger_id], now)
 
 
 def _retry_at(

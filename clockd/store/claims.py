@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from clockd.store import planning
+from clockd import failpoints
+from clockd.store import planning, stepback
 from clockd.store.database import fenced
 from clockd.store.tables import jobs
 from clockd.store.values import Claimed
@@ -44,7 +45,22 @@ class Claims:
             if not due:
                 return Claimed()
             runs = planning.settle(connection, due, self._definitions, now)
+            failpoints.reach("claim.writing")
+        failpoints.reach("claim.written")
         return Claimed(runs=runs, due=len(due))
+
+    def step_back(self, *, fence: int, now: datetime) -> int:
+        """Take back what was put on record ahead of `now` by more than a minute.
+
+        For a start, and after the wall clock went back. Returns how many triggers
+        fire anew from now on.
+
+        Raises:
+            LeaseLost: Another process is the clock now; nothing was changed.
+        """
+        with self._database.write(reserved=True) as connection:
+            fenced(connection, fence)
+            return len(stepback.step_back(connection, self._definitions, now))
 
     def next_fire_time(self) -> datetime | None:
         """Return the earliest fire time that is not on record, None without any."""

@@ -1,7 +1,8 @@
 """Engines and transactions; the one place where the drivers' errors are translated.
 
 SQLite: one pool, writers of this process one after the other. PostgreSQL: two pools, at
-most five connections, one of them kept for the lease and claims.
+most five connections, one of them kept for the lease and claims. No call takes longer
+than some 15 s, whatever the database does.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from sqlalchemy.engine import make_url
 
 from clockd import clock
 from clockd.errors import LeaseLost, SettingsError, StoreUnavailable
-from clockd.store import tables
+from clockd.store import failures, tables, waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import URL, Connection, Engine, RootTransaction
 
 #: Seconds a writer waits for another, or anybody for a connection.
 BUSY_S = 10.0
@@ -34,18 +35,7 @@ SCHEMA_LOCK = 0x636C6F636B640001
 QUEUE_LOCK = 0x636C6F636B640002
 
 _IDLE_MS = 5000
-_POSTGRESQL: dict[str, Any] = {
-    "application_name": "clockd",
-    "connect_timeout": 10,
-    # A connection that was cut without a word is noticed within seconds, not hours.
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}
-_NOT_PERMITTED = "42501"
-#: Also a server that is read-only for now or closes idle transactions (class 25).
-_UNAVAILABLE = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
+_POSTGRESQL = ("postgres://", "postgresql://", "postgresql+psycopg://")
 
 
 class Database:
@@ -59,15 +49,23 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = _parse(url)
-        self.dialect = self._url.get_backend_name()
-        if self.dialect == "sqlite":
-            self.engine = self._reserved = _sqlite(self._url)
-            self._writers: threading.Lock | None = threading.Lock()
+        self._writers: threading.Lock | None = None
+        self._path: Path | None = None
+        self._secrets: list[str] = []
+        if url.startswith(_POSTGRESQL):
+            from clockd.store import postgresql
+
+            self.dialect = "postgresql"
+            given = postgresql.parameters(url)
+            self._secrets = postgresql.secrets_of(given)
+            self.engine = postgresql.engine(given, POOL_SIZE)
+            self._reserved = postgresql.engine(given, 1)
         else:
-            self.engine = _postgresql(self._url, POOL_SIZE)
-            self._reserved = _postgresql(self._url, 1)
-            self._writers = None
+            self.dialect = "sqlite"
+            parsed = _parse(url)
+            self._path = Path(parsed.database or "")
+            self._writers = threading.Lock()
+            self.engine = self._reserved = _sqlite(parsed)
 
     def close(self) -> None:
         """Close every connection."""
@@ -80,49 +78,95 @@ class Database:
         Raises:
             StoreUnavailable: It cannot be reached, made or read.
         """
-        if self.dialect == "sqlite":
-            _check_directory(Path(self._url.database or ""))
+        if self._path is not None:
+            _check_directory(self._path)
             self._use_wal()
 
     @contextlib.contextmanager
     def read(self, *, reserved: bool = False) -> Iterator[Connection]:
         """Give a connection in a transaction that only reads."""
         engine = self._reserved if reserved else self.engine
-        with self._translated(), engine.begin() as connection:
+        with (
+            self._translated(),
+            self._connected(engine) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextlib.contextmanager
     def write(
-        self, *, lock: int | None = QUEUE_LOCK, reserved: bool = False
+        self,
+        *,
+        lock: int | None = QUEUE_LOCK,
+        reserved: bool = False,
+        patience_s: float | None = None,
     ) -> Iterator[Connection]:
         """Give a connection in a transaction that writes; it commits at the end.
+
+        Where the answer to that was lost, the error's `data["in_doubt"]` is true: all
+        was written, or nothing.
 
         Args:
             lock: What else waits until this has ended. By default, whatever changes
                 runs: their decisions are made one after the other. SQLite has one
                 writer at a time anyway.
             reserved: Use the connection kept for the lease and claims.
+            patience_s: How long a statement may take on PostgreSQL, where it is more
+                than usual.
         """
         engine = self._reserved if reserved else self.engine
-        with self._translated(), self._turn(), engine.connect() as connection:
-            connection = connection.execution_options(clockd_writes=True)
-            with connection.begin():
+        with (
+            self._translated(),
+            self._turn() as busy_s,
+            self._connected(engine) as connection,
+            waits.answering(patience_s),
+        ):
+            if self._writers is not None:
+                connection = connection.execution_options(clockd_busy_s=busy_s)
+            transaction = connection.begin()
+            try:
                 if self._writers is None:
-                    _begin_postgresql(connection, lock)
+                    _begin_postgresql(connection, lock, patience_s)
                 yield connection
+            except BaseException as error:
+                if failures.is_read_only(error):
+                    connection.invalidate()
+                with contextlib.suppress(exc.DBAPIError):
+                    transaction.rollback()
+                raise
+            self._commit(transaction)
+
+    def _commit(self, transaction: RootTransaction) -> None:
+        try:
+            transaction.commit()
+        except exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise self._unavailable(error, in_doubt=True) from error
+            raise
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Let one writer of this process after the other; SQLite's back-off is slow."""
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        with waits.connecting():
+            connection = engine.connect()
+        with connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[float]:
+        """Let one writer of this process after the other; SQLite's back-off is slow.
+
+        Gives the seconds that are left to wait for writers of other processes.
+        """
         if self._writers is None:
-            yield
+            yield 0.0
             return
-        if not self._writers.acquire(timeout=3 * BUSY_S):
+        began = time.monotonic()
+        if not self._writers.acquire(timeout=BUSY_S):
             raise StoreUnavailable(
-                f"the database was busy with another write for {3 * BUSY_S:.0f} s"
+                f"the database was busy with other writes for {BUSY_S:g} s"
             )
         try:
-            yield
+            yield max(BUSY_S - (time.monotonic() - began), 0.0)
         finally:
             self._writers.release()
 
@@ -130,28 +174,16 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except _UNAVAILABLE as error:
-            raise self._unavailable(error) from error
-        except exc.DBAPIError as error:
-            if _is_unavailable(error):
+        except exc.SQLAlchemyError as error:
+            if failures.is_unavailable(error):
                 raise self._unavailable(error) from error
             raise
-        except exc.TimeoutError as error:
-            raise self._unavailable(error) from error
 
-    def _unavailable(self, error: exc.SQLAlchemyError) -> StoreUnavailable:
-        cause = getattr(error, "orig", None) or error
-        text = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        if self._url.password:
-            text = text.replace(str(self._url.password), "***")
-        return StoreUnavailable(
-            f"the database cannot be used just now: {text}",
-            hint="clockd tries again by itself; "
-            + (
-                f"look at the file {self._url.database} and the space on its disk"
-                if self.dialect == "sqlite"
-                else "look at the server, and at CLOCKD_DATABASE_URL or DATABASE_URL"
-            ),
+    def _unavailable(
+        self, error: exc.SQLAlchemyError, *, in_doubt: bool = False
+    ) -> StoreUnavailable:
+        return failures.unavailable(
+            error, path=self._path, secrets=self._secrets, in_doubt=in_doubt
         )
 
     def _use_wal(self) -> None:
@@ -193,31 +225,18 @@ def fenced(connection: Connection, fence: int) -> None:
         )
 
 
-def _is_unavailable(error: exc.DBAPIError) -> bool:
-    """Whether an error is the database's, though its class says that it is ours."""
-    return (
-        error.connection_invalidated
-        # Its bare class: "file is not a database", "disk image is malformed".
-        or type(error) is exc.DatabaseError
-        or getattr(error.orig, "sqlstate", None) == _NOT_PERMITTED
-    )
-
-
 def _parse(text: str) -> URL:
-    for short in ("postgres://", "postgresql://"):
-        if text.startswith(short):
-            text = "postgresql+psycopg://" + text[len(short) :]
     try:
         url = make_url(text)
         drivername = url.drivername
     except (exc.ArgumentError, ValueError):
         drivername = "one that cannot be read"
-    if drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+    if drivername not in ("sqlite", "sqlite+pysqlite"):
         raise SettingsError(
             f"the database URL is {drivername}; clockd uses SQLite and PostgreSQL",
             hint="write sqlite:///path/to/clockd.db or postgresql://user@host/database",
         )
-    if drivername.startswith("sqlite") and url.database in (None, "", ":memory:"):
+    if url.database in (None, "", ":memory:"):
         raise SettingsError(
             "the database URL names no file",
             hint="write sqlite:///path/to/clockd.db; a database in memory is "
@@ -245,32 +264,29 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("clockd_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        busy_s = connection.get_execution_options().get("clockd_busy_s")
+        wait_ms = int(1000 * (BUSY_S if busy_s is None else busy_s))
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {wait_ms}")
+        connection.exec_driver_sql("BEGIN" if busy_s is None else "BEGIN IMMEDIATE")
 
     return engine
 
 
-def _postgresql(url: URL, size: int) -> Engine:
-    given = {k: v for k, v in _POSTGRESQL.items() if k not in url.query}
-    return sa.create_engine(
-        url,
-        # Prepared statements do not survive a transaction pooler.
-        connect_args={**given, "prepare_threshold": None},
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=BUSY_S,
-        pool_pre_ping=True,
-        hide_parameters=True,
-    )
-
-
-def _begin_postgresql(connection: Connection, lock: int | None) -> None:
-    # Not at connecting: a transaction pooler would hand the setting to others.
-    ask = f"set_config('idle_in_transaction_session_timeout', '{_IDLE_MS}', true)"
+def _begin_postgresql(
+    connection: Connection, lock: int | None, patience_s: float | None
+) -> None:
+    # Not at connecting: a transaction pooler would hand the settings to others.
+    given_up_s = (patience_s or waits.ANSWER_S) - 1.0
+    settings = {
+        "idle_in_transaction_session_timeout": _IDLE_MS,
+        "statement_timeout": int(given_up_s * 1000),
+        # The one for statements does not yet hold while this one waits for a lock.
+        "lock_timeout": int(given_up_s * 1000),
+    }
+    asked = [f"set_config('{k}', '{v}', true)" for k, v in settings.items()]
     if lock is not None:
-        ask += f", pg_advisory_xact_lock({lock})"
-    connection.exec_driver_sql(f"SELECT {ask}")
+        asked.append(f"pg_advisory_xact_lock({lock})")
+    connection.exec_driver_sql(f"SELECT {', '.join(asked)}")
 
 
 def _check_directory(path: Path) -> None:

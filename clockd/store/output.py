@@ -32,6 +32,7 @@ KEPT = 1 << 20
 #: Older ones are dropped in steps, not with every line.
 _STEP = 1 << 16
 _PRUNED_AT_ONCE = 200
+_PRUNING_S = 120.0
 _CUT = " … (cut)"
 
 
@@ -128,7 +129,8 @@ class Outputs:
         old = sa.select(runs.c.id).where(runs.c.finished_at < before, has_output)
         deleted = 0
         while True:
-            with self._database.write(lock=None) as connection:
+            # Nobody waits for this; what is deleted at once may be a million lines.
+            with self._database.write(lock=None, patience_s=_PRUNING_S) as connection:
                 some = connection.execute(old.limit(_PRUNED_AT_ONCE)).scalars().all()
                 if not some:
                     return deleted

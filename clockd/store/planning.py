@@ -6,7 +6,7 @@ mark, in the caller's transaction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 
     from clockd.store.definitions import Definitions, Known
 
+_SECOND = timedelta(seconds=1)
 #: A trigger whose schedule cannot be used is looked at again after this long.
 _BROKEN = timedelta(hours=1)
 #: Planned between two statements: a server ends transactions that seem to be idle.
 BATCH = 500
+#: Rows of missed fire times that are compared with what is on record, likewise.
+_ROWS = 50
 #: Entries that are written before the next trigger is planned, for the same reason.
 _FULL = 5000
 
@@ -119,11 +122,55 @@ def _settle(
         ]
         marks.append((row.id, schedule.next(until)))
         if len(entries) >= _FULL:
-            written += record(connection, entries, now)
+            written += record(connection, _around_known(connection, entries), now)
             entries.clear()
-    written += record(connection, entries, now)
+    written += record(connection, _around_known(connection, entries), now)
     _move(connection, marks, until)
     return written
+
+
+def _around_known(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """Part the rows of missed fire times where one is on record by itself.
+
+    Such a run was started by a clock that was ahead.
+    """
+    rows = [entry for entry in entries if entry.planned.last_fire_time]
+    parted = [entry for entry in entries if not entry.planned.last_fire_time]
+    for some in batches(rows, _ROWS):
+        known = _known_in(connection, some)
+        for entry in some:
+            inside = _inside(entry, known.get(entry.trigger_id, ()))
+            parts = policy.part(entry.planned, entry.known.schedule, inside)
+            parted += [replace(entry, planned=part) for part in parts]
+    return parted
+
+
+def _known_in(
+    connection: Connection, rows: Sequence[Entry]
+) -> dict[str, list[datetime]]:
+    """Return the fire times of rows that are on record, by trigger, sorted.
+
+    What an earlier definition has fired at other times is left out.
+    """
+    schedules = {row.trigger_id: row.known.schedule for row in rows}
+    first = min(row.planned.fire_time for row in rows)
+    same = runs.c.definition == triggers.c.definition
+    query = (
+        sa.select(runs.c.trigger_id, runs.c.fire_time, same)
+        .join(triggers, triggers.c.uuid == runs.c.trigger_id)
+        .where(runs.c.trigger_id.in_(schedules), runs.c.fire_time >= first)
+        .order_by(runs.c.trigger_id, runs.c.fire_time)
+    )
+    known: dict[str, list[datetime]] = {}
+    for trigger_id, at, is_same in connection.execute(query):
+        if is_same or schedules[trigger_id].next(at - _SECOND) == at:
+            known.setdefault(trigger_id, []).append(at)
+    return known
+
+
+def _inside(entry: Entry, known: Iterable[datetime]) -> list[datetime]:
+    first, last = entry.planned.fire_time, entry.planned.last_fire_time
+    return [at for at in known if last and first <= at <= last]
 
 
 def record(

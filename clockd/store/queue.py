@@ -16,6 +16,7 @@ from clockd import policy
 from clockd.model import REPLACED_BY, Hold, Outcome, RunState
 from clockd.policy import Drop, GiveUp, Situation, Wait
 from clockd.store import line, rows, situations
+from clockd.store.limits import Allowance
 from clockd.store.situations import Standing
 from clockd.store.statements import AnyRow, Values, update_each
 from clockd.store.tables import (
@@ -31,16 +32,20 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from clockd.model import Run
+    from clockd.model import Limits, Run
     from clockd.policy import Decision
     from clockd.store.situations import Line, Twin
     from clockd.store.values import AttemptPlan, NotNow
 
 #: A run that waits for another is looked at this often, beside being woken.
 HELD = timedelta(seconds=30)
+#: The same for the run of a `run-now`, which nobody wakes.
+HELD_OWNED = timedelta(seconds=2)
 
 _PAGE = 64
 _LARGEST_PAGE = 2048
+#: So many runs a take holds for the limit; it keeps SQLite from other writers.
+_MOST_PUT_OFF = 500
 
 
 def take(
@@ -51,17 +56,35 @@ def take(
     plan: Callable[[Run], AttemptPlan],
     admit: Callable[[Run], NotNow | None],
     owner: str | None,
+    limits: Limits,
 ) -> Taken:
-    """Decide on the runs that are due, and write it down; see `Runs.take`."""
-    taking = _Taking(connection, now=now, limit=limit, plan=plan, admit=admit)
+    """Decide on the runs that are due, and write it down; see `Runs.take`.
+
+    While there is room under the limit of concurrent runs, those that are held for it
+    are due: so the oldest in line goes first, whatever came due just now.
+    """
+    allowance = Allowance(connection, limits, now)
+    taking = _Taking(
+        *(connection, allowance),
+        now=now,
+        limit=limit,
+        plan=plan,
+        admit=admit,
+        held=HELD if owner is None else HELD_OWNED,
+    )
     size, behind = max(_PAGE, 4 * limit), None
     while not taking.full:
-        page = situations.due(connection, now, owner, size=size, behind=behind)
+        page = situations.due(
+            *(connection, now, owner),
+            size=size,
+            behind=behind,
+            limited=allowance.room,
+        )
         taking.decide(page)
         if len(page) < size:
             break
         size, behind = min(2 * size, _LARGEST_PAGE), page[-1]
-    return taking.taken
+    return replace(taking.taken, reached=allowance.reached)
 
 
 class _Taking:
@@ -70,19 +93,24 @@ class _Taking:
     def __init__(
         self,
         connection: Connection,
+        allowance: Allowance,
         *,
         now: datetime,
         limit: int,
         plan: Callable[[Run], AttemptPlan],
         admit: Callable[[Run], NotNow | None],
+        held: timedelta,
     ) -> None:
         self._connection = connection
+        self._allowance = allowance
         self._now = now
+        self._held = held
         self._limit = limit
         self._plan = plan
         self._admit = admit
         self._lines: dict[str, Line] = {}
         self._ended: set[int] = set()
+        self._put_off = 0
         self._changes: list[Values] = []
         self._starts: list[tuple[Run, AttemptPlan]] = []
         self._twins: set[Twin] | None = None
@@ -90,8 +118,15 @@ class _Taking:
 
     @property
     def full(self) -> bool:
-        """Whether as many runs have started as may."""
-        return len(self.taken.started) + len(self._starts) >= self._limit
+        """Whether as many runs have started as may, or enough was put off.
+
+        What is behind the last for which there was room is looked at by the next take:
+        neither a launch nor a claim need wait for a long line to be put off.
+        """
+        started = len(self.taken.started) + len(self._starts)
+        if started >= self._limit or self._put_off >= _MOST_PUT_OFF:
+            return True
+        return started > 0 and not self._allowance.room
 
     def decide(self, page: Sequence[AnyRow]) -> None:
         """Decide on a page of due runs, and write down what was decided."""
@@ -234,7 +269,16 @@ class _Taking:
         )
 
     def _may_start(self, run: Run, mine: Line) -> bool:
-        """Plan a run's next attempt; return whether it starts."""
+        """Plan a run's next attempt; return whether it has left the line."""
+        refusal = self._allowance.refuse(run)
+        if refusal is not None:
+            self._drop(run, refusal)
+            return True
+        if not self._allowance.room:
+            until = self._now + self._held
+            self._hold(run, until, Hold.LIMIT, self._allowance.waited_for)
+            self._put_off += 1
+            return False
         plan = self._plan(run)
         twin = (plan.app, plan.process_type, plan.twin)
         if plan.twin is not None and twin in self._open_twins():
@@ -246,6 +290,7 @@ class _Taking:
             return False
         if plan.twin is not None:
             self._open_twins().add((plan.app, plan.process_type, plan.twin))
+        self._allowance.start(run)
         self._starts.append((run, plan))
         started = run.launched_at is not None
         mine.active[run.id] = Standing(False, started, run.fire_time)

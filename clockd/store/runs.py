@@ -11,10 +11,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from clockd import failpoints
 from clockd.errors import ConflictError, UsageError
-from clockd.model import Cause, Hold, Outcome, Run, RunState
-from clockd.store import line, queue, rows
+from clockd.model import NO_LIMITS, Cause, Hold, Limits, Outcome, Run, RunState
+from clockd.store import line, queue, rows, unsent
 from clockd.store.database import fenced
+from clockd.store.limits import has_room
 from clockd.store.tables import cancel_wanted, owned, runs, turn, unfinished, waiting
 from clockd.store.values import OwnedRun, Poll, Taken
 
@@ -35,6 +37,8 @@ class Runs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: When takes were made that were written, or not: the answer was lost.
+        self._in_doubt: set[datetime] = set()
 
     # -- the line --------------------------------------------------------------
 
@@ -84,6 +88,7 @@ class Runs:
         admit: Callable[[Run], NotNow | None] = lambda _run: None,
         fence: int | None = None,
         owner: str | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> Taken:
         """Decide on the runs that are due, and put those that start on record.
 
@@ -100,6 +105,7 @@ class Runs:
                 but this keeps it from starting then. It must not use the store.
             fence: The clock's: it takes runs without owner.
             owner: A `run-now`'s: it takes its own runs.
+            limits: How much may run; runs of every owner count.
 
         Raises:
             LeaseLost: Another process is the clock now; nothing was changed.
@@ -107,19 +113,44 @@ class Runs:
         """
         if (fence is None) is (owner is None):
             raise UsageError("runs are taken with a fence or as an owner")
-        with self._database.write() as connection:
+        doubts = set(self._in_doubt)
+        with (
+            unsent.noting(self._in_doubt, now),
+            self._database.write() as connection,
+        ):
             if fence is not None:
                 fenced(connection, fence)
-            return queue.take(
-                connection, now=now, limit=limit, plan=plan, admit=admit, owner=owner
+            if doubts:
+                unsent.take_back(connection, doubts, owner=owner, now=now)
+            taken = queue.take(
+                connection,
+                now=now,
+                limit=limit,
+                plan=plan,
+                admit=admit,
+                owner=owner,
+                limits=limits,
             )
+            if taken.started:
+                failpoints.reach("take.writing")
+        self._in_doubt -= doubts
+        if taken.started:
+            failpoints.reach("take.written")
+        return taken
 
-    def poll(self, now: datetime, *, owner: str | None = None) -> Poll:
+    def poll(
+        self,
+        now: datetime,
+        *,
+        owner: str | None = None,
+        limits: Limits = NO_LIMITS,
+    ) -> Poll:
         """Return what the clock, or a `run-now`, has to do, in a few indexed look-ups.
 
         Args:
             now: The instant that counts as the present.
             owner: Whose runs: a `run-now`'s, or those without an owner.
+            limits: How much may run; what is held for them is due where there is room.
         """
         ours = runs.c.owner.is_not_distinct_from(owner)
         first = sa.select(sa.func.min(runs.c.not_before)).where(waiting, ours)
@@ -130,6 +161,7 @@ class Runs:
             if due:
                 later = first.where(runs.c.not_before > now)
                 earliest = connection.execute(later).scalar()
+            due = due or bool(self._in_doubt) or _is_let_in(connection, limits, ours)
             cancels = connection.execute(wanted.order_by(runs.c.id)).scalars().all()
         return Poll(due=due, next_not_before=earliest, cancels=list(cancels))
 
@@ -250,8 +282,9 @@ class Runs:
 
     def take_over(self, run_id: int, owner: str) -> bool:
         """Own a run that waits and that nobody owns; return False if that is not so."""
+        free = sa.or_(runs.c.owner.is_(None), runs.c.owner == owner)
         return self._change_owner(
-            (waiting, runs.c.id == run_id, runs.c.owner.is_(None)),
+            (waiting, runs.c.id == run_id, free),
             owner=owner,
             owner_beat=0,
         )
@@ -262,6 +295,16 @@ class Runs:
         with self._database.write() as connection:
             change = sa.update(runs).where(*where).values(**values)
             return connection.execute(change).rowcount == 1
+
+
+def _is_let_in(
+    connection: Connection, limits: Limits, ours: sa.ColumnElement[bool]
+) -> bool:
+    """Return whether there is room for a run that is held for want of it."""
+    if limits.concurrent_runs is None or not has_room(connection, limits):
+        return False
+    held = sa.select(runs.c.id).where(waiting, ours, runs.c.hold == Hold.LIMIT.value)
+    return connection.execute(held.limit(1)).first() is not None
 
 
 def _cancel_waiting(

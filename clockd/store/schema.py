@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from clockd.errors import StoreError, StoreTooNew
+from clockd.errors import StoreTooNew, StoreTooOld
 from clockd.store import migrations
 from clockd.store.database import SCHEMA_LOCK
 from clockd.store.tables import VERSION_TABLE
@@ -17,28 +17,41 @@ if TYPE_CHECKING:
 
     from clockd.store.database import Database
 
+#: A migration may rewrite a large table; who comes second waits for it.
+_PATIENCE_S = 600.0
 
-def ensure(database: Database, *, migrate: bool) -> None:
+
+def ensure(
+    database: Database, *, migrate: bool = True, beside_clock: bool = True
+) -> None:
     """Make sure that the schema is this clockd's.
 
     Several processes may do this at the same time: one of them migrates.
 
+    Args:
+        database: The database.
+        migrate: Whether an older schema is brought up to date.
+        beside_clock: Whether that is done although a clock is on record. The clock
+            goes on working, but an older clockd cannot be started again afterwards:
+            this is for the clock that takes its place, not for a command.
+
     Raises:
         StoreTooNew: A newer clockd has written the database.
-        StoreError: The schema is older, and `migrate` is off.
+        StoreTooOld: The schema is older, and is to be left alone.
     """
-    with database.read() as connection:
-        version = _version(connection)
+    version = version_of(database)
     if version == migrations.HEAD:
         return
     _refuse_newer(version)
     if not migrate:
-        raise StoreError(
-            f"the database's schema is {version or 'missing'}, "
-            f"this clockd needs {migrations.HEAD}",
-            hint="`clockd start` brings it up to date",
-        )
-    _upgrade(database)
+        raise _too_old(version)
+    _upgrade(database, beside_clock=beside_clock)
+
+
+def version_of(database: Database) -> str | None:
+    """Return the revision of a database's schema; None where it has none yet."""
+    with database.read(reserved=True) as connection:  # all that a standby needs
+        return _version(connection)
 
 
 def _version(connection: Connection) -> str | None:
@@ -59,7 +72,30 @@ def _refuse_newer(version: str | None) -> None:
         )
 
 
-def _upgrade(database: Database) -> None:
+def _too_old(version: str | None, holder: str | None = None) -> StoreTooOld:
+    at_work = f", and {holder} is on record as its clock" if holder else ""
+    return StoreTooOld(
+        f"the database's schema is {version or 'missing'}, "
+        f"this clockd needs {migrations.HEAD}{at_work}",
+        hint="`clockd start` of this version brings it up to date; until then, use the "
+        "version of the clock that runs there",
+        version=version,
+    )
+
+
+def _refuse_beside_clock(connection: Connection, version: str | None) -> None:
+    if version is None:
+        return
+    # Only what every revision has: the tables are not yet as `tables` says.
+    query = sa.select(sa.column("holder", sa.Text)).select_from(
+        sa.table("clockd_lease")
+    )
+    holder = connection.execute(query).scalar()
+    if holder is not None:
+        raise _too_old(version, holder)
+
+
+def _upgrade(database: Database, *, beside_clock: bool) -> None:
     # Slow, and most starts go without; before the transaction begins, as the server
     # ends idle ones.
     from alembic import command
@@ -68,9 +104,11 @@ def _upgrade(database: Database) -> None:
     config = Config()
     where = str(Path(migrations.__file__).parent)
     config.set_main_option("script_location", where.replace("%", "%%"))
-    with database.write(lock=SCHEMA_LOCK) as connection:
+    with database.write(lock=SCHEMA_LOCK, patience_s=_PATIENCE_S) as connection:
         version = _version(connection)
         _refuse_newer(version)
         if version != migrations.HEAD:
+            if not beside_clock:
+                _refuse_beside_clock(connection, version)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
-from clockd.model import RunState
+from clockd.model import Hold, RunState
 from clockd.store.columns import Instant
 from clockd.store.statements import AnyRow
 from clockd.store.tables import (
@@ -58,6 +58,7 @@ def due(
     *,
     size: int,
     behind: AnyRow | None,
+    limited: bool,
 ) -> Sequence[AnyRow]:
     """Return a page of the runs that are due, with what their triggers are like.
 
@@ -67,9 +68,13 @@ def due(
         owner: Whose runs.
         size: How many at most, oldest first.
         behind: The last run of the page before.
+        limited: Whether those that are held for `limits.concurrent_runs` are due, too.
     """
+    its_time = runs.c.not_before <= now
+    if limited:
+        its_time = sa.or_(its_time, runs.c.hold == Hold.LIMIT.value)
     page = sa.select(runs, turn.label("turn")).where(
-        waiting, runs.c.not_before <= now, runs.c.owner.is_not_distinct_from(owner)
+        waiting, its_time, runs.c.owner.is_not_distinct_from(owner)
     )
     if behind is not None:
         last = sa.literal(behind.turn, Instant), sa.literal(behind.id, runs.c.id.type)
@@ -78,7 +83,8 @@ def due(
     ours = page.order_by(turn, runs.c.id).limit(size).subquery("ours")
     newest = (
         sa.select(sa.func.max(runs.c.fire_time))
-        .where(runs.c.trigger_id == ours.c.trigger_id)
+        # What a clock that was ahead has started early takes nobody's place.
+        .where(runs.c.trigger_id == ours.c.trigger_id, runs.c.fire_time <= now)
         .scalar_subquery()
     )
     paused = sa.and_(triggers.c.paused_at.is_not(None), triggers.c.resumed_at.is_(None))

@@ -17,7 +17,7 @@ from clockd.store import planning
 from clockd.store.definitions import Known
 from clockd.store.statements import AnyRow, batches, insert_new, update_each
 from clockd.store.tables import jobs, never_started, runs, triggers
-from clockd.store.values import ClaimedRun, SyncResult
+from clockd.store.values import ClaimedRun, EndedRun, SyncResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -97,15 +97,18 @@ def sync(
     _write(connection, edit, now)
     planned += _start_anew(connection, edit.defined, now)
     _forget(connection, edit.removed, now)
-    dropped = _drop(connection, [row.uuid for row in edit.removed], _REMOVED, now)
+    ended = _drop(connection, [row.uuid for row in edit.removed], _REMOVED, now)
     idle = [w.uuid for w in edit.defined if not w.trigger.active]
-    dropped |= _drop(connection, idle, _INACTIVE, now, runs.c.fire_time.is_not(None))
+    ended += _drop(connection, idle, _INACTIVE, now, runs.c.fire_time.is_not(None))
+    dropped = {run.run_id: run.reason for run in ended}
+    told = {run.run_id for run in planned}
     return SyncResult(
         added=[w.trigger.slug for w in edit.added + edit.returned],
         changed=[w.trigger.slug for w in edit.changed],
         removed=[row.slug for row in edit.removed],
         unchanged=edit.unchanged,
         planned=[_as_dropped(run, dropped) for run in planned],
+        ended=[run for run in ended if run.run_id not in told],
     )
 
 
@@ -234,24 +237,28 @@ def _drop(
     reason: str,
     now: datetime,
     *where: sa.ColumnElement[bool],
-) -> dict[int, str]:
-    """Skip the runs of triggers that wait for their first start; return their ids."""
-    dropped: dict[int, str] = {}
+) -> list[EndedRun]:
+    """Skip the runs of triggers that wait for their first start; return them."""
+    outcome = Outcome.SKIPPED
+    ended: list[EndedRun] = []
     for some in batches(trigger_ids):
         skip = (
             sa.update(runs)
             .where(never_started, runs.c.trigger_id.in_(some), *where)
             .values(
                 state=RunState.FINISHED.value,
-                outcome=Outcome.SKIPPED.value,
+                outcome=outcome.value,
                 reason=reason,
                 finished_at=now,
                 hold=None,
             )
-            .returning(runs.c.id)
+            .returning(runs.c.id, runs.c.slug, runs.c.fire_time)
         )
-        dropped.update({row.id: reason for row in connection.execute(skip)})
-    return dropped
+        ended += [
+            EndedRun(row.id, row.slug, row.fire_time, outcome, reason)
+            for row in connection.execute(skip)
+        ]
+    return ended
 
 
 def _as_dropped(run: ClaimedRun, dropped: dict[int, str]) -> ClaimedRun:

@@ -56,6 +56,22 @@ config = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("runner", String(8), nullable=False),
     Column("loaded_at", Instant, nullable=False),
+    #: Its `limits`; empty where there are none.
+    Column("concurrent_runs", Integer),
+    Column("runs_per_month", Integer),
+    Column("max_triggers", Integer),
+    #: The zone whose months are counted.
+    Column("timezone", Text),
+)
+
+#: Months, such as 2026-11, in which `runs_per_month` was reached, and of how many runs
+#: people were told then.
+months = Table(
+    "clockd_months",
+    metadata,
+    Column("month", String(7), primary_key=True),
+    Column("limit_told", Integer, nullable=False),
+    Column("told_at", Instant, nullable=False),
 )
 
 triggers = Table(
@@ -185,6 +201,10 @@ unfinished = runs.c.state != literal_column("'finished'")
 active = and_(unfinished, or_(~waiting, runs.c.attempt > literal_column("0")))
 #: A run is in line and has never been started.
 never_started = and_(waiting, runs.c.attempt == literal_column("0"))
+#: A run has ended without having been started, as a rule.
+dropped = _is(runs.c.outcome, "missed", "skipped")
+#: A run has, or has had, an attempt.
+started = runs.c.attempt > literal_column("0")
 #: Somebody wants an unfinished run cancelled.
 cancel_wanted = and_(unfinished, runs.c.cancel_requested_at.is_not(None))
 #: A `run-now` follows an unfinished run itself.
@@ -208,6 +228,8 @@ Index("clockd_runs_due", runs.c.not_before, **_partial(waiting))
 Index("clockd_runs_unfinished", runs.c.trigger_id, **_partial(unfinished))
 Index("clockd_runs_cancel_wanted", runs.c.id, **_partial(cancel_wanted))
 Index("clockd_runs_owned", runs.c.id, **_partial(owned))
+Index("clockd_runs_started", turn, **_partial(started))
+Index("clockd_runs_dropped", runs.c.claimed_at, **_partial(dropped))
 Index("clockd_runs_by_slug", runs.c.slug, runs.c.id)
 Index("clockd_attempts_open", attempts.c.run_id, **_partial(attempt_open))
 Index("clockd_attempts_by_end", attempts.c.app, attempts.c.finished_at)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from clockd import failpoints
 from clockd.errors import ConflictError, NotFoundError
-from clockd.model import Outcome, RunnerKind
+from clockd.model import NO_LIMITS, Limits, Outcome, RunnerKind
 from clockd.store import planning
 from clockd.store import sync as edits
 from clockd.store.database import fenced
 from clockd.store.definitions import parse
+from clockd.store.limits import read as read_limits
+from clockd.store.limits import values_of
 from clockd.store.rows import maybe
 from clockd.store.statements import AnyRow
 from clockd.store.tables import config, jobs, runs, triggers, unfinished
@@ -43,6 +46,7 @@ class Triggers:
         fence: int,
         now: datetime,
         runner: RunnerKind = RunnerKind.HEROKU,
+        limits: Limits = NO_LIMITS,
     ) -> SyncResult:
         """Make the file's triggers on record those given; see `store.sync`.
 
@@ -54,6 +58,7 @@ class Triggers:
             fence: The clock's.
             now: What was due until now follows the definitions on record.
             runner: Where the file's triggers run.
+            limits: How much of them may run.
 
         Raises:
             LeaseLost: Another process is the clock now; nothing was changed.
@@ -61,10 +66,13 @@ class Triggers:
         wanted = edits.prepare(triggers)
         with self._database.write(reserved=True) as connection:
             fenced(connection, fence)
-            _write_config(connection, runner, now)
-            return edits.sync(
+            _write_config(connection, runner, limits, now)
+            result = edits.sync(
                 connection, wanted, definitions=self._definitions, now=now
             )
+            failpoints.reach("sync.writing")
+        failpoints.reach("sync.written")
+        return result
 
     def runner(self) -> RunnerKind | None:
         """Return where the last good set runs; None where there never was one."""
@@ -72,6 +80,11 @@ class Triggers:
             return maybe(
                 RunnerKind, connection.execute(sa.select(config.c.runner)).scalar()
             )
+
+    def limits(self) -> Limits:
+        """Return the limits of the last good set."""
+        with self._database.read() as connection:
+            return read_limits(connection)
 
     def definitions(self) -> list[Trigger]:
         """Return every trigger that was not removed: the last good set, by slug."""
@@ -165,11 +178,12 @@ class Triggers:
         planning.settle(connection, due, self._definitions, now)
 
 
-def _write_config(connection: Connection, runner: RunnerKind, now: datetime) -> None:
+def _write_config(
+    connection: Connection, runner: RunnerKind, limits: Limits, now: datetime
+) -> None:
+    values = {"runner": runner.value, "loaded_at": now, **values_of(limits)}
     connection.execute(sa.delete(config))
-    connection.execute(
-        sa.insert(config).values(id=1, runner=runner.value, loaded_at=now)
-    )
+    connection.execute(sa.insert(config).values(id=1, **values))
 
 
 def _pause_of(connection: Connection, uuid: str) -> AnyRow:

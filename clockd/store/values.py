@@ -68,7 +68,7 @@ class SyncResult:
     """What became of the file's triggers, by slug; `added` holds those come back too.
 
     `planned` are the entries that were written on the way: what was due until the
-    edit, with what the edit made of it.
+    edit, with what the edit made of it. `ended` are the other runs that the edit ended.
     """
 
     added: list[str] = field(default_factory=list)
@@ -76,6 +76,7 @@ class SyncResult:
     removed: list[str] = field(default_factory=list)
     unchanged: int = 0
     planned: list[ClaimedRun] = field(default_factory=list)
+    ended: list[EndedRun] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,25 @@ class NotNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitReached:
+    """`runs` have started in `month`, such as 2026-11, of a zone; no more may."""
+
+    runs: int
+    month: str
+    timezone: str
+
+
+class EndedRun(NamedTuple):
+    """A run that an edit has ended, without having started."""
+
+    run_id: int
+    slug: str
+    fire_time: datetime | None
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """What became of the runs that were due.
 
@@ -136,12 +156,14 @@ class Taken:
         waiting: Runs that were put off for another reason than before, with it.
         blocked: Runs that are left as they were: another launch of the same command is
             open.
+        reached: The month's limit, the first time that it keeps a run from starting.
     """
 
     started: list[tuple[Run, Attempt]] = field(default_factory=list)
     dropped: list[Run] = field(default_factory=list)
     waiting: list[tuple[Run, str]] = field(default_factory=list)
     blocked: list[Run] = field(default_factory=list)
+    reached: LimitReached | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,3 +223,11 @@ class OwnedDyno(NamedTuple):
 
     dyno_id: str
     name: str
+
+
+class DatedDyno(NamedTuple):
+    """A dyno that belongs to an attempt, with when the platform has created it."""
+
+    dyno_id: str
+    name: str
+    created_at: datetime

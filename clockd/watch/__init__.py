@@ -7,6 +7,8 @@
 `presence`  the dyno list as safety net; `polling` says when to read it        (pure)
 `stops`     stops dynos: at their timeout, on request
 `seek`      launches whose answer was lost; `adoption` recognises their dyno   (pure)
+`commands`  what a command looks like where the platform shows it              (pure)
+`dating`    when launches went out; `platform_time`: what time it is there
 `patience`  gives up what cannot be seen                                       (pure)
 `recorder`  writes output and outcomes, also after the database was away
 `breaker`   leaves a database alone that has just failed

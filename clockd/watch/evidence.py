@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from clockd.model import Attempt
     from clockd.runner import LogLine
 
+_STARTING = re.compile(r"Starting process with command\b")
 _SIGTERM = re.compile(r"Stopping all processes with SIGTERM")
 _CYCLING = re.compile(r"Cycling\b")
 _VANISHED = re.compile(r"Process vanished without an exit status")
 _TTL_SLACK = timedelta(seconds=5)
+#: How far the platform's clock, whose time lines bear, may be behind ours.
+_SKEW = timedelta(seconds=5)
 
 _STATUS_MEANING = {
     126: "found, but cannot be executed",
@@ -40,6 +43,7 @@ _STATUS_MEANING = {
 class Evidence:
     """What was seen of one dyno so far; instants are the platform's."""
 
+    started_at: datetime | None = None
     exit_status: int | None = None
     exited_at: datetime | None = None
     sigterm_at: datetime | None = None
@@ -58,6 +62,8 @@ class Evidence:
         status = line.exit_status
         if status is not None and self.exit_status is None:
             return replace(self, exit_status=status, exited_at=line.at)
+        if is_start(line):
+            return replace(self, started_at=self.started_at or line.at)
         if _SIGTERM.match(line.text):
             return replace(self, sigterm_at=self.sigterm_at or line.at)
         if _CYCLING.match(line.text):
@@ -65,6 +71,11 @@ class Evidence:
         if _VANISHED.match(line.text):
             return replace(self, vanished=True)
         return self
+
+
+def is_start(line: LogLine) -> bool:
+    """Return whether with this line a dyno begins."""
+    return line.from_platform and bool(_STARTING.match(line.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +92,7 @@ def judge(attempt: Attempt, evidence: Evidence) -> Verdict:
 
     Without an exit line or a stop of ours nobody knows: the outcome is `lost`.
     """
-    if attempt.stop_cause is not None and not _exited_before_stop(attempt, evidence):
+    if attempt.stop_cause is not None and not _ended_before_stop(attempt, evidence):
         return _stopped_by_us(attempt, evidence)
     if _outlived_its_time(attempt, evidence):
         return Verdict(
@@ -116,13 +127,15 @@ def explain_status(status: int) -> str:
     return f"exit status {status}" + (f": {meaning}" if meaning else "")
 
 
-def _exited_before_stop(attempt: Attempt, evidence: Evidence) -> bool:
-    return (
-        evidence.exited_at is not None
-        and evidence.sigterm_at is None
-        and attempt.stop_requested_at is not None
-        and evidence.exited_at < attempt.stop_requested_at
-    )
+def _ended_before_stop(attempt: Attempt, evidence: Evidence) -> bool:
+    """Return whether a dyno ended, or was stopped by others, before we asked for it."""
+    asked_at = attempt.stop_requested_at
+    if asked_at is None:
+        return False
+    if evidence.sigterm_at is not None:
+        # Not that of our own stop, which comes after it by any clock.
+        return evidence.sigterm_at + _SKEW < asked_at
+    return evidence.exited_at is not None and evidence.exited_at < asked_at
 
 
 def _stopped_by_us(attempt: Attempt, evidence: Evidence) -> Verdict:

@@ -1,13 +1,15 @@
 """When to ask the platform for the dyno list: the safety net under the log streams.
 
-Pure. All lists together stay within a fifth of the platform's refill of 75 requests a
-minute; launches need the rest.
+Pure. All lists together stay within a fifth of what the platform's rate limit gives
+back, and within less when little is left: launches need the rest (`pace`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from clockd.pace import LISTS_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 #: Between two lists of an app whose stream is well, and whose is not.
 CALM_S = 300.0
 WORRIED_S = 30.0
-#: Between any two lists: a fifth of 75 a minute.
-SPACING_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +35,27 @@ class ListSchedule:
     def __init__(self) -> None:
         self._asked: dict[AppKey, float] = {}
         self._in_flight: set[AppKey] = set()
-        self._last = -SPACING_S
+        self._last = -LISTS_S
 
-    def due(self, worried: Mapping[AppKey, bool], now: float) -> AppKey | None:
+    def due(
+        self,
+        worried: Mapping[AppKey, bool],
+        now: float,
+        *,
+        spacing_s: float = LISTS_S,
+    ) -> AppKey | None:
         """Return the app to ask about now, None if there is none.
 
         Args:
             worried: The apps with active dynos, and whether something is amiss there.
             now: The current instant.
+            spacing_s: Seconds between any two lists.
         """
         for key in [key for key in self._asked if key not in worried]:
             del self._asked[key]
         for key in worried:
             self._asked.setdefault(key, now)
-        if now - self._last < SPACING_S:
+        if now - self._last < spacing_s:
             return None
         late = {
             key: now - self._asked[key] - (WORRIED_S if bad else CALM_S)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clockd.pace import between_lists_s
 from clockd.watch import adoption
 from clockd.watch.polling import AppKey, ListSchedule
 from clockd.watch.streams import StreamKey
@@ -57,7 +58,7 @@ class Presence:
             amiss = track.stopping or track.suspect or not self._streams.healthy(key)
             app = AppKey(key.runner, key.app)
             worried[app] = worried.get(app, False) or amiss
-        due = self._schedule.due(worried, now)
+        due = self._schedule.due(worried, now, spacing_s=self._spacing_s(worried, now))
         if due is not None:
             runner = self._runners[due.runner]
             self._questions.ask(
@@ -65,6 +66,11 @@ class Presence:
                 lambda dynos: self._on_list(due, dynos, now),
                 lambda: self._on_failure(due, now),
             )
+
+    def _spacing_s(self, worried: Mapping[AppKey, bool], now: float) -> float:
+        """Return the seconds between two lists, by what is left of the rate limit."""
+        told = [self._runners[kind].allowance for kind in {k.runner for k in worried}]
+        return max((between_lists_s(left, now) for left in told), default=0.0)
 
     def _on_list(self, key: AppKey, dynos: Sequence[Dyno], asked_at: float) -> None:
         self._schedule.answered(key)

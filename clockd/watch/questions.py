@@ -1,4 +1,8 @@
-"""Asks the platform questions in threads of their own and posts the answers back."""
+"""Asks the platform questions in threads of their own and posts the answers back.
+
+Stops have threads that nothing else uses: lists and logs of a platform that hangs must
+not hold them up.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +34,18 @@ class Questions:
     def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
         self._post = post
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="platform")
+        self._stops = ThreadPoolExecutor(_THREADS, thread_name_prefix="stop")
         self._asked: set[Future[None]] = set()
         self._lock = threading.Lock()
+        self._failing = False
 
     def ask(
         self,
         question: Callable[[], T],
         answered: Callable[[T], None],
         failed: Callable[[], None],
+        *,
+        is_stop: bool = False,
     ) -> None:
         """Ask, and post `answered` with the answer, or `failed`."""
 
@@ -45,16 +53,20 @@ class Questions:
             try:
                 answer = question()
             except RunnerError as error:
-                log.warning(events.PLATFORM_FAILED, reason=error.message)
+                # An outage is told of once; it fails every question.
+                tell = log.debug if self._failing else log.warning
+                tell(events.PLATFORM_FAILED, reason=error.message)
+                self._failing = True
                 self._post(failed)
             except Exception:
                 log.exception(events.THREAD_FAILED, thread="platform")
                 self._post(failed)
             else:
+                self._failing = False
                 self._post(lambda: answered(answer))
 
         try:
-            asked = self._pool.submit(work)
+            asked = (self._stops if is_stop else self._pool).submit(work)
         except RuntimeError:
             return  # closed: nobody waits for the answer
         with self._lock:
@@ -71,7 +83,8 @@ class Questions:
         They are carried out even if that takes longer: a stop may be among them. What
         is answered now is dropped.
         """
-        self._pool.shutdown(wait=False)
+        for pool in (self._pool, self._stops):
+            pool.shutdown(wait=False)
         with self._lock:
             asked = list(self._asked)
         wait(asked, timeout_s)

@@ -5,11 +5,12 @@ When the database cannot be written, everything is kept and written when it is b
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from clockd import clock, events
+from clockd import clock, events, failpoints
 from clockd.errors import StoreUnavailable
 from clockd.model import Outcome, Output, OutputLine, RunState
 from clockd.store import OutputRow
@@ -36,6 +37,8 @@ class Recorder:
     def __init__(self, store: Store, breaker: Breaker) -> None:
         self._store = store
         self._breaker = breaker
+        # A beat of nobody: it writes nothing, and shows that something could be.
+        breaker.probe = lambda: store.runs.own_beat(0, "")
 
     def keep(self, track: Track, line: LogLine) -> None:
         """Keep a line of a track's dyno for the next batch."""
@@ -47,10 +50,11 @@ class Recorder:
                 source=line.source,
                 text=line.text,
                 attempt=track.attempt.number,
-                sequence=track.sequence,
+                sequence=track.next_sequence or 0,
             )
         )
-        track.sequence += 1
+        if track.next_sequence is not None:
+            track.next_sequence += 1
         if len(track.pending) > MAX_PENDING:
             del track.pending[: MAX_PENDING // 10]
 
@@ -59,32 +63,32 @@ class Recorder:
 
         Returns False where the database could not be written; the lines are kept.
         """
+        tripped = self._breaker.tripped
         waiting = [track for track in tracks if track.pending]
-        if not waiting:
-            return True
-        if self._breaker.tripped:
-            return False
-        rows = [
-            OutputRow(
-                run_id=track.run.id,
-                attempt=line.attempt,
-                sequence=line.sequence,
-                at=line.at,
-                source=line.source,
-                text=line.text,
-            )
-            for track in waiting
-            for line in track.pending
-        ]
+        if tripped or not waiting:
+            return not waiting
         try:
-            self._store.output.append(rows)
+            for track in waiting:
+                self._number(track)
+            self._store.output.append(_rows(waiting))
         except StoreUnavailable as error:
             self._breaker.trip(error)
             return False
+        failpoints.reach("output.written")
         self._breaker.worked()
         for track in waiting:
             track.pending.clear()
         return True
+
+    def _number(self, track: Track) -> None:
+        """Number the lines of an attempt that goes on where an earlier one ended."""
+        if track.next_sequence is None:
+            first = self._store.output.state(track.run.id)[0]
+            track.pending = [
+                replace(line, sequence=first + index)
+                for index, line in enumerate(track.pending)
+            ]
+            track.next_sequence = first + len(track.pending)
 
     def finish(self, track: Track) -> tuple[bool, Run | None]:
         """Write a track's verdict, its output first.
@@ -114,6 +118,21 @@ class Recorder:
     def _later(self, track: Track) -> tuple[bool, None]:
         track.retry_write_at = clock.boottime() + RETRY_S
         return False, None
+
+
+def _rows(tracks: Iterable[Track]) -> list[OutputRow]:
+    return [
+        OutputRow(
+            run_id=track.run.id,
+            attempt=line.attempt,
+            sequence=line.sequence,
+            at=line.at,
+            source=line.source,
+            text=line.text,
+        )
+        for track in tracks
+        for line in track.pending
+    ]
 
 
 def tell_end(track: Track, run: Run) -> None:

@@ -7,21 +7,22 @@ whole log. Found: adopted. Certainly not created: back in the line. Neither: `lo
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from clockd import clock, events
-from clockd.errors import StoreUnavailable
+from clockd import clock, events, failpoints
+from clockd.errors import RunnerUnavailable, StoreUnavailable
 from clockd.model import Outcome
-from clockd.runner import attempt_key
-from clockd.store import LaunchedDyno
-from clockd.watch import adoption
+from clockd.runner import Unavailable, attempt_key
+from clockd.store import DatedDyno, LaunchedDyno
+from clockd.watch import adoption, dating, platform_time
+from clockd.watch.adoption import Wanted
 from clockd.watch.evidence import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from clockd.model import Attempt, RunnerKind
     from clockd.runner import Dyno, LogLine, Runner
@@ -30,10 +31,17 @@ if TYPE_CHECKING:
     from clockd.watch.questions import Questions
     from clockd.watch.track import Track
 
+    _Find = Callable[[Wanted, Iterable[LogLine], Collection[DatedDyno]], Dyno | None]
+
+#: A look that failed is repeated after this long, doubling up to the other.
 _AGAIN_S = 5.0
+_LONGEST_S = 40.0
+#: A log that was refused so often may not be read at all (Private Space Logging).
+_REFUSALS = 3
 #: A list that is due within this time is read with another one of its app.
 _EARLY_S = 2.0
 _NOT_CREATED = "its launch certainly did not happen"
+_UNANSWERED = "the launch was not answered, no dyno was found, and "
 
 log = structlog.get_logger()
 
@@ -44,6 +52,8 @@ class SeekHooks:
 
     tracks: Callable[[], Iterable[Track]]
     unowned: Callable[[Track], Sequence[LogLine]]
+    #: The attempts whose answers this process waits for.
+    in_flight: Callable[[], Iterable[Attempt]]
     adopt: Callable[[Track, Dyno], None]
     finish: Callable[[Track], None]
     drop: Callable[[Track], None]
@@ -118,21 +128,24 @@ class Seeker:
             for track in tracks:
                 self._settle(track, lambda it: self._on_list(it, dynos))
 
-        def on_history(lines: Sequence[LogLine]) -> None:
+        def on_history(lines: Sequence[LogLine] | None) -> None:
             for track in tracks:
                 self._settle(track, lambda it: self._on_history(it, lines))
 
         if last:
-            lines = adoption.HISTORY_LINES
-            self._questions.ask(
-                lambda: runner.history(app, lines=lines), on_history, put_off
-            )
+            self._questions.ask(lambda: _read_log(runner, app), on_history, put_off)
         else:
             self._questions.ask(lambda: runner.dynos(app), on_list, put_off)
 
     def _put_off(self, track: Track) -> None:
+        """Look again later, where the platform could not be asked."""
+        wait_s = min(_AGAIN_S * 2**track.put_off, _LONGEST_S)
+        track.put_off += 1
+        self._look_again(track, wait_s)
+
+    def _look_again(self, track: Track, wait_s: float) -> None:
         track.looking = False
-        track.look_at(clock.boottime() + _AGAIN_S)
+        track.look_at(clock.boottime() + wait_s)
 
     def _settle(self, track: Track, act: Callable[[Track], None]) -> None:
         """Act on an answer; where the books cannot be asked, look again later."""
@@ -141,10 +154,10 @@ class Seeker:
             act(track)
         except StoreUnavailable as error:
             self._breaker.trip(error)
-            self._put_off(track)
+            self._look_again(track, _AGAIN_S)
         except Exception:
             log.exception(events.THREAD_FAILED, thread="watcher", **track.about())
-            self._put_off(track)
+            self._look_again(track, _AGAIN_S)
 
     def _on_list(self, track: Track, dynos: Sequence[Dyno]) -> None:
         if track.dyno is not None:
@@ -152,11 +165,9 @@ class Seeker:
         if self._runners[track.attempt.runner].authoritative:
             self._settle_by_key(track, dynos)
             return
-        owned = self._owned(track)
-        dyno = adoption.find_in_list(
-            self._as_dated(track), self._commands(track), dynos, owned
-        )
+        dyno = self._find(track, lambda *it: adoption.find_in_list(it[0], dynos, it[1]))
         track.looks += 1
+        track.put_off = 0
         if dyno is not None:
             self._take(track, dyno)
 
@@ -168,30 +179,80 @@ class Seeker:
         else:
             self._take(track, dyno)
 
-    def _search_log(self, track: Track, lines: Sequence[LogLine]) -> bool:
+    def _search_log(
+        self, track: Track, lines: Sequence[LogLine], find: _Find = adoption.find_in_log
+    ) -> bool:
         """Take the dyno that lines show; return whether they show one."""
-        attempt, owned = self._as_dated(track), self._owned(track)
-        dyno = adoption.find_in_log(attempt, self._commands(track), lines, owned)
+        dyno = self._find(track, lambda *it: find(it[0], lines, it[1]))
         if dyno is not None:
             self._take(track, dyno)
         return dyno is not None
 
-    def _on_history(self, track: Track, lines: Sequence[LogLine]) -> None:
-        if track.dyno is not None or self._search_log(track, lines):
-            track.history.extend(lines)
-        elif not adoption.reaches_back(lines, self._as_dated(track).requested_at):
-            track.verdict = Verdict(
-                outcome=Outcome.LOST,
-                exit_status=None,
-                reason="the launch was not answered, no dyno was found, and the log "
-                "does not reach back far enough to say that none was started",
+    def _find(
+        self,
+        track: Track,
+        find: Callable[[Wanted, Collection[DatedDyno]], Dyno | None],
+    ) -> Dyno | None:
+        """Find a track's dyno; the books are asked only where there may be one.
+
+        Raises:
+            StoreUnavailable: They cannot be read just now.
+        """
+        wanted = self._wanted(track)
+        if find(wanted, ()) is None:
+            return None
+        return find(wanted, self._owned(track, wanted.since))
+
+    def _on_history(self, track: Track, lines: Sequence[LogLine] | None) -> None:
+        if track.dyno is not None:
+            return
+        if lines is None:
+            self._refused(track)
+            return
+        # Whoever adopts hears them again: the end may be among them.
+        track.history = list(lines)
+        if not (
+            self._search_log(track, lines)
+            or self._search_log(track, lines, adoption.find_stillborn)
+        ):
+            track.history.clear()
+            self._conclude(track, lines)
+
+    def _refused(self, track: Track) -> None:
+        track.refusals += 1
+        if track.refusals < _REFUSALS:
+            self._put_off(track)
+        else:
+            self._give_up(track, "the app's log may not be read")
+
+    def _conclude(self, track: Track, lines: Sequence[LogLine]) -> None:
+        """Decide on an attempt of which neither lists nor log show a dyno."""
+        runner = self._runners[track.attempt.runner]
+        if not platform_time.is_known(runner):
+            self._put_off(track)
+        elif not adoption.reaches_back(lines, self._requested(track)[1]):
+            self._give_up(
+                track,
+                "the log does not reach back far enough to say that none was started",
             )
-            self._hooks.finish(track)
+        elif track.misdated:
+            self._give_up(
+                track,
+                "when it was requested is not known: the clock of the host that "
+                "requested it was wrong",
+            )
         else:
             self._back_in_line(track)
 
+    def _give_up(self, track: Track, why: str) -> None:
+        track.verdict = Verdict(
+            outcome=Outcome.LOST, exit_status=None, reason=_UNANSWERED + why
+        )
+        self._hooks.finish(track)
+
     def _take(self, track: Track, dyno: Dyno) -> None:
         """Adopt a dyno, if the books agree that the attempt is still ours."""
+        dyno = _with_warning(track.attempt, dyno)
         found = LaunchedDyno(
             attempt_id=track.attempt.id,
             requested_at=track.attempt.requested_at,
@@ -199,7 +260,10 @@ class Seeker:
             launched_at=track.attempt.requested_at,
         )
         self._breaker.check()
-        if self._store.attempts.launched([found], clock.now()):
+        failpoints.reach("adopt.recording")
+        refused = self._store.attempts.launched([found], clock.now())
+        failpoints.reach("adopt.recorded")
+        if refused:
             self._hooks.drop(track)
         else:
             self._hooks.adopt(track, dyno)
@@ -233,33 +297,84 @@ class Seeker:
         """Return for how long another process's request may still be on its way."""
         if self._runners[track.attempt.runner].authoritative or not track.inherited:
             return 0.0
-        age_s = (clock.now() - track.attempt.requested_at).total_seconds()
-        return adoption.RESEND_AFTER_S - age_s
+        # Since it was requested, and since we look: no host's clock may shorten it.
+        runner = self._runners[track.attempt.runner]
+        age_s = platform_time.age_s(runner, self._requested(track)[0])
+        looked_s = clock.boottime() - track.taken_at
+        return adoption.RESEND_AFTER_S - min(age_s, looked_s)
 
-    def _commands(self, track: Track) -> frozenset[str]:
-        return self._hooks.shown(track.attempt.app, track.attempt.command)
+    def _requested(self, track: Track) -> tuple[datetime, datetime]:
+        return dating.requested(track, self._runners[track.attempt.runner])
 
-    def _as_dated(self, track: Track) -> Attempt:
-        """Return a track's attempt with the instant of its request as the platform
-        would give it: what lists and logs say bears the platform's time.
-        """
-        skew = timedelta(seconds=self._runners[track.attempt.runner].skew_s)
-        return replace(track.attempt, requested_at=track.attempt.requested_at - skew)
+    def _wanted(self, track: Track) -> Wanted:
+        attempt = track.attempt
+        requested_at, since = self._requested(track)
+        return Wanted(
+            attempt=attempt,
+            requested_at=requested_at,
+            since=since,
+            commands=self._commands(attempt),
+            rivals=[self._commands(other) for other in self._rivals(attempt)],
+        )
 
-    def _owned(self, track: Track) -> adoption.Owned:
-        """Return the dynos of other attempts.
+    def _commands(self, attempt: Attempt) -> frozenset[str]:
+        return self._hooks.shown(attempt.app, attempt.command)
+
+    def _rivals(self, attempt: Attempt) -> list[Attempt]:
+        """Return the other launches that are open, of the same app and type."""
+        unknown = (t.attempt for t in self._hooks.tracks() if t.dyno is None)
+        return [
+            other
+            for other in (*unknown, *self._hooks.in_flight())
+            if (other.app, other.process_type) == (attempt.app, attempt.process_type)
+            and other.id != attempt.id
+        ]
+
+    def _owned(self, track: Track, since: datetime) -> list[DatedDyno]:
+        """Return the dynos of other attempts, on record or followed.
 
         Raises:
             StoreUnavailable: The books cannot be read just now.
         """
         self._breaker.check()
         attempt = track.attempt
-        asked_at = min(attempt.requested_at, self._as_dated(track).requested_at)
-        since = asked_at - 2 * adoption.SKEW
-        owned = self._store.attempts.dynos_since(attempt.app, since, but=attempt.id)
-        return adoption.Owned(
-            ids={dyno_id for dyno_id, _ in owned}, names={name for _, name in owned}
-        )
+        return [
+            *self._store.attempts.dynos_created(
+                attempt.app, since - adoption.BOOT, but=attempt.id
+            ),
+            *(
+                DatedDyno(other.dyno.id, other.dyno.name, other.dyno.created_at)
+                for other in self._hooks.tracks()
+                if other.dyno is not None and other.attempt.app == attempt.app
+            ),
+        ]
+
+
+def _read_log(runner: Runner, app: str) -> Sequence[LogLine] | None:
+    """Return an app's log, None where it may not be read."""
+    try:
+        return runner.history(app, lines=adoption.HISTORY_LINES)
+    except RunnerUnavailable as error:
+        if error.kind not in (Unavailable.FORBIDDEN, Unavailable.CONFLICT):
+            raise
+        log.warning(events.PLATFORM_FAILED, reason=error.message)
+        return None
+
+
+def _with_warning(attempt: Attempt, dyno: Dyno) -> Dyno:
+    """Return a dyno with a warning where it has not the size that was asked for."""
+    asked, given = (_size(size) for size in (attempt.size, dyno.size))
+    if not asked or not given or asked == given:
+        return dyno
+    return replace(
+        dyno,
+        warning=f"size {attempt.size} was asked for; it was started on {dyno.size}",
+    )
+
+
+def _size(size: str | None) -> str:
+    """Return a size as it can be compared: Heroku shows Shield dynos as Private."""
+    return (size or "").lower().replace("shield", "private")
 
 
 def _is_due(track: Track, now: float) -> bool:

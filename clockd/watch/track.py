@@ -40,10 +40,13 @@ class Track:
     run: Run
     attempt: Attempt
     began: float  #: when the launch request was sent
+    taken_at: float  #: when this process began to follow it
+    dated: bool = True  #: `began` is known, as far as it can be
     dyno: Dyno | None = None
     evidence: Evidence = field(default_factory=Evidence)
     settled_at: float | None = None
     stop_again_at: float = 0.0
+    stop_answered: bool = False  #: the platform has taken a stop in
     stopped_at: float | None = None
     stop_noted: bool = False  #: that it is to be stopped is on record
     absent_since: float | None = None
@@ -55,13 +58,17 @@ class Track:
     looks: int = 0
     look_from: float = 0.0
     looking: bool = False
+    put_off: int = 0  #: how often in a row the platform could not be asked
+    refusals: int = 0  #: how often it may not be asked for the log
+    misdated: bool = False  #: when its request went out is not known
     fresh_lines: bool = True  #: lines of dynos nobody owns came since the last look
     inherited: bool = False  #: another process sent the request
     history: list[LogLine] = field(default_factory=list)  #: read while looking
     verdict: Verdict | None = None
     retry_write_at: float = 0.0
     pending: list[OutputLine] = field(default_factory=list)
-    sequence: int = 1
+    next_sequence: int | None = 1  #: of a line; None: not known yet
+    passed_on_at: datetime | None = None  #: another dyno has the name since then
     lines_heard: int = 0  #: lines of the task itself
     foreign: bool = False  #: it runs where this process cannot look
     rest_until: float = 0.0  #: an error happened: not looked at before
@@ -91,7 +98,18 @@ class Track:
             self.dyno is not None
             and line.dyno == self.dyno.name
             and line.at >= self.dyno.created_at
+            and (self.passed_on_at is None or line.at < self.passed_on_at)
         )
+
+    def hear_start(self, line: LogLine) -> None:
+        """Take in that a dyno begins, perhaps under this one's name.
+
+        One-off dynos begin once: who begins again is another one, even if the end of
+        ours was not heard.
+        """
+        began_at = self.evidence.started_at
+        if began_at is not None and line.at > began_at and self.owns(line):
+            self.passed_on_at = line.at
 
     def see(self, line: LogLine, now: float, settle_s: float) -> None:
         """Take in a line about the dyno."""

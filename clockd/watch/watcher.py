@@ -17,8 +17,9 @@ from clockd import clock, events
 from clockd.errors import StoreUnavailable
 from clockd.model import RunnerKind, RunState, StopCause
 from clockd.runner import Dyno, LogLine
-from clockd.watch import patience
+from clockd.watch import dating, patience
 from clockd.watch.breaker import Breaker
+from clockd.watch.evidence import is_start
 from clockd.watch.inbox import Inbox
 from clockd.watch.presence import Presence
 from clockd.watch.questions import Questions
@@ -84,7 +85,8 @@ class Watcher:
             runners, self._questions, self._streams, lambda: self._tracks.values()
         )
         self._tracks: dict[int, Track] = {}
-        self._in_flight: set[int] = set()
+        self._in_flight: dict[int, Attempt] = {}
+        self._left_since: dict[int, float] = {}
         self._adopting = False
         self._reconcile_at = 0.0
         self._flush_at = 0.0
@@ -95,6 +97,7 @@ class Watcher:
     def _seek_hooks(self) -> SeekHooks:
         return SeekHooks(
             tracks=lambda: list(self._tracks.values()),
+            in_flight=lambda: list(self._in_flight.values()),
             unowned=lambda track: self._streams.unowned(StreamKey.of(track.attempt)),
             adopt=self._adopt_found,
             finish=self._finish,
@@ -125,20 +128,23 @@ class Watcher:
 
     def expect(self, attempt: Attempt) -> None:
         """Open the log stream for an attempt that is about to be launched."""
-        self._in_flight.add(attempt.id)
+        self._in_flight[attempt.id] = attempt
         self._inbox.put(lambda: self._streams.open(StreamKey.of(attempt)))
 
     def settle(self, attempt_id: int) -> None:
         """Note that an expected launch is on record, whatever came of it."""
-        self._in_flight.discard(attempt_id)
+        self._in_flight.pop(attempt_id, None)
 
     def launched(self, run: Run, attempt: Attempt, dyno: Dyno, sent_at: float) -> None:
         """Follow an attempt whose dyno is known; `sent_at` is on `boottime`."""
         self._inbox.put(lambda: self._follow(run, attempt, dyno, sent_at))
 
-    def unknown(self, run: Run, attempt: Attempt) -> None:
-        """Look for the dyno of an attempt whose answer was lost."""
-        self._inbox.put(lambda: self._look_for(run, attempt, inherited=False))
+    def unknown(self, run: Run, attempt: Attempt, sent_at: float) -> None:
+        """Look for the dyno of an attempt whose answer was lost.
+
+        `sent_at` is on `boottime`: when its request went out, or soon before.
+        """
+        self._inbox.put(lambda: self._look_for(run, attempt, sent_at))
 
     def orphan(self, attempt: Attempt, dyno: Dyno) -> None:
         """Stop a dyno that answers for an attempt which is no longer ours."""
@@ -191,9 +197,17 @@ class Watcher:
         """Take in what the books hold as unfinished and nobody follows."""
         try:
             self._breaker.check()
-            for run, attempt in self._store.attempts.active():
-                if attempt.id not in self._tracks and attempt.id not in self._in_flight:
-                    self._take_in(run, attempt, newly=newly)
+            left = [
+                (run, attempt)
+                for run, attempt in self._store.attempts.active()
+                if attempt.id not in self._tracks and attempt.id not in self._in_flight
+            ]
+            now = clock.boottime()
+            self._left_since = {
+                attempt.id: self._left_since.get(attempt.id, now) for _, attempt in left
+            }
+            for run, attempt in left:
+                self._take_in(run, attempt, newly=newly)
         except StoreUnavailable as error:
             self._breaker.trip(error)
 
@@ -201,19 +215,23 @@ class Watcher:
         dyno = dyno_of(attempt)
         if dyno is not None:
             self._resume(run, attempt, dyno)
-        elif newly or _age_s(attempt) > LEFT_S:
-            self._look_for(run, attempt, inherited=True)
+        elif newly or clock.boottime() - self._left_since[attempt.id] >= LEFT_S:
+            self._look_for(run, attempt, None)
 
     def _resume(self, run: Run, attempt: Attempt, dyno: Dyno) -> None:
         """Follow an attempt that another process, or an earlier one, launched."""
         lines = self._store.output.lines(run.id, attempt=attempt.number)
         lines_written = self._store.output.lines_written(run.id, attempt.number)
+        now = clock.boottime()
         track = Track(
             run=run,
             attempt=attempt,
-            began=clock.boottime() - _age_s(attempt),
-            sequence=self._store.output.state(run.id)[0],
-            stopped_at=clock.boottime() if attempt.stop_cause else None,
+            began=now,
+            taken_at=now,
+            dated=False,
+            inherited=True,
+            next_sequence=self._store.output.state(run.id)[0],
+            stopped_at=now if attempt.stop_cause else None,
             stop_noted=attempt.stop_cause is not None,
             foreign=self._is_foreign(attempt),
         )
@@ -231,6 +249,13 @@ class Watcher:
         # More were written than are kept.
         track.lines_heard = lines_written
         self._open_for(track, seen)
+
+    def _date(self, track: Track, now: float) -> None:
+        """Find out since when an attempt of another process has been under way."""
+        age_s = dating.age_s(track, self._runners.get(track.attempt.runner), now)
+        if age_s is not None:
+            track.began = now - age_s
+            track.dated = True
 
     def _open_for(self, track: Track, seen: Sequence[LogLine]) -> None:
         """Open a track's stream so that lines already on record do not come again."""
@@ -254,9 +279,11 @@ class Watcher:
     def _follow(self, run: Run, attempt: Attempt, dyno: Dyno, sent_at: float) -> None:
         if attempt.id in self._tracks or self._stops.is_orphan(dyno):
             return
-        track = Track(run=run, attempt=attempt, began=sent_at)
+        track = Track(
+            run=run, attempt=attempt, began=sent_at, taken_at=clock.boottime()
+        )
         if attempt.number > 1:
-            track.sequence = self._store.output.state(run.id)[0]
+            track.next_sequence = None
         track.found(dyno)
         self._tracks[attempt.id] = track
         self._streams.open(StreamKey.of(attempt))
@@ -277,19 +304,23 @@ class Watcher:
             else:
                 self._take_line(track, line)
 
-    def _look_for(self, run: Run, attempt: Attempt, *, inherited: bool) -> None:
+    def _look_for(self, run: Run, attempt: Attempt, sent_at: float | None) -> None:
+        """Look for an attempt's dyno; of another process's, `sent_at` is None."""
         if attempt.id in self._tracks:
             return
+        now = clock.boottime()
         track = Track(
             run=run,
             attempt=replace(attempt, state=RunState.UNKNOWN),
-            began=clock.boottime() - _age_s(attempt),
-            look_from=clock.boottime(),
-            inherited=inherited,
+            began=now if sent_at is None else sent_at,
+            taken_at=now,
+            dated=sent_at is not None,
+            look_from=now,
+            inherited=sent_at is None,
             foreign=self._is_foreign(attempt),
         )
         if attempt.number > 1:
-            track.sequence = self._store.output.state(run.id)[0]
+            track.next_sequence = None
         self._tracks[attempt.id] = track
         if not track.foreign:
             self._streams.open(StreamKey.of(attempt))
@@ -298,6 +329,8 @@ class Watcher:
     def _adopt_found(self, track: Track, dyno: Dyno) -> None:
         log.info(events.RUN_ADOPTED, **track.about(), dyno=dyno.name)
         track.found(dyno)
+        # Its creation tells more than the clock of whoever has requested it.
+        track.dated = track.dated and not track.inherited
         key = StreamKey.of(track.attempt)
         if self._runners[key.runner].authoritative:
             self._streams.reopen(key, self._lines_on_record(key))
@@ -320,6 +353,10 @@ class Watcher:
             for track in self._tracks.values()
             if track.owns(line) and StreamKey.of(track.attempt) == key
         ]
+        if is_start(line):
+            for track in owners:
+                track.hear_start(line)
+            owners = [track for track in owners if track.owns(line)]
         if not owners:
             for track in self._tracks.values():
                 track.fresh_lines = True
@@ -346,6 +383,8 @@ class Watcher:
             track.rest_until = now + REST_S
 
     def _tick(self, track: Track, now: float) -> None:
+        if not track.dated:
+            self._date(track, now)
         if track.verdict is not None:
             if now >= track.retry_write_at:
                 self._finish(track)
@@ -377,6 +416,8 @@ class Watcher:
     # -- the end ---------------------------------------------------------------
 
     def _finish(self, track: Track) -> None:
+        if track.attempt.id in self._in_flight:
+            return  # what came of its launch is not on record yet
         closed, run = self._recorder.finish(track)
         if not closed:
             return
@@ -389,8 +430,3 @@ class Watcher:
 
     def _drop(self, track: Track) -> None:
         self._tracks.pop(track.attempt.id, None)
-
-
-def _age_s(attempt: Attempt) -> float:
-    began = attempt.launched_at or attempt.requested_at
-    return (clock.now() - began).total_seconds()

@@ -74,7 +74,7 @@ OPTION_VARIABLES = {
 ALL_VARIABLES = sorted(
     {variable.name for variable in VARIABLES if variable.public} | OPTION_VARIABLES
 )
-ALL_KEYS = sorted({*keys.TOP_NAMES, *keys.TRIGGER})
+ALL_KEYS = sorted({*keys.TOP_NAMES, *keys.TRIGGER, *keys.LIMITS})
 
 
 @pytest.mark.parametrize("command", ALL_COMMANDS)

@@ -231,17 +231,6 @@ def test_a_second_clock_stands_by_and_takes_over_at_once(home: Home) -> None:
     assert len(times) == len(set(times))
 
 
-def test_a_standby_takes_over_from_a_killed_clock(home: Home) -> None:
-    home.write(TICK)
-    first = home.start()
-    second = home.start(ready=False)
-    second.wait_for("clock.standby")
-
-    first.kill()
-    second.wait_for("clock.ready", timeout_s=15)
-    second.stop()
-
-
 def test_what_was_missed_is_made_up_for_once(home: Home) -> None:
     home.write(TICK)
     with home.clock() as clock:

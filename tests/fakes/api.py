@@ -152,6 +152,7 @@ def _open_session(fake: FakeHeroku, app: FakeApp, body: Any) -> Answer:
     lines = body.get("lines")
     fake.sessions[token] = Session(
         app=app,
+        app_name=app.name,
         dyno=body.get("dyno") or body.get("dyno_name") or body.get("type"),
         source=body.get("source"),
         lines=min(100 if lines is None else int(lines), KEPT),

@@ -57,6 +57,7 @@ class FakeDyno:
     gone_at_mono: float | None = None
     exit_status: int | None = None
     stopped_by: str | None = None
+    stopped_at: datetime | None = None
     unheard: bool = False  #: the log tells nothing of its end
     process: subprocess.Popen[bytes] | None = None
     timers: list[threading.Timer] = field(default_factory=list)
@@ -106,6 +107,8 @@ class FakeDyno:
             "ended_at": self.ended_at.timestamp() if self.ended_at else None,
             "exit_status": self.exit_status,
             "stopped_by": self.stopped_by,
+            "stopped_at": self.stopped_at.timestamp() if self.stopped_at else None,
+            "unheard": self.unheard,
         }
 
 
@@ -301,7 +304,7 @@ class FakeApp(AppLog):
         with self.changed:
             if dyno.stopped_by is not None or dyno.ended_at is not None:
                 return
-            dyno.stopped_by = by
+            dyno.stopped_by, dyno.stopped_at = by, self.now()
             before, dyno.state = dyno.state, "complete"
         if cycling:
             self.say("heroku", dyno.name, "Cycling")

@@ -33,7 +33,8 @@ class Fault:
             `close_before`, `reset_before`, `hang` (until the client gives up) and
             `delay`. After the work: `status_after`, `close_after`, `reset_after`,
             `hang_after`, `garbage` and `truncate`. For log streams: `cut` (breaks after
-            `lines` lines), `end` (ends well after them), `duplicate` (every line comes
+            `lines` lines), `end` (a tail ends well after them; a history has all
+            its lines, or tells that it has not), `duplicate` (every line comes
             twice), `mute` (no line comes) and `never_closed` (a history without end).
         method: The requests' method, a regular expression.
         path: Their path, likewise. Log streams (`/_logs/…`) are only hit by faults for
@@ -85,3 +86,16 @@ class Fault:
         if path.startswith("/_logs/"):
             return self.kind in STREAM or (self.kind in BEFORE and "_logs" in self.path)
         return self.kind not in STREAM
+
+
+def place_of(method: str, path: str) -> str:
+    """Return in a word what a request asks for."""
+    if path.startswith("/_logs/"):
+        return "log"
+    if path.endswith("/actions/stop"):
+        return "stop"
+    if path.endswith("/log-sessions"):
+        return "log session"
+    if path.endswith("/dynos"):
+        return "launch" if method == "POST" else "list"
+    return "other"

@@ -91,11 +91,13 @@ class Handler(BaseHTTPRequestHandler):
             "body": body,
             "time": arrived,
             "status": None,
+            "fault": None,
         }
         self.fake.requests.append(note)
         if self.fake.delay_s:
             time.sleep(self.fake.delay_s)
         fault = self.fake.strike(self.command, path)
+        note["fault"] = fault.kind if fault else None
         if fault is not None and self.fail_before(fault, note):
             return
         answer = self._work(path, body)

@@ -14,6 +14,7 @@ import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -23,7 +24,7 @@ from typing import Any, Self
 from tests.fakes import api
 from tests.fakes.answers import RATE_LIMITED, Answer
 from tests.fakes.dynos import FakeApp, FakeDyno
-from tests.fakes.faults import Fault
+from tests.fakes.faults import Fault, place_of
 from tests.fakes.handler import Handler
 from tests.fakes.logs import Session
 from tests.support.waiting import wait_until
@@ -75,6 +76,7 @@ class FakeHeroku:
         self.retry_after_s: float | None = None  #: told where the rate limit is reached
         self.forbidden: set[str] = set()  #: apps that answer 403
         self.faults: list[Fault] = []
+        self.struck: Counter[str] = Counter()  #: faults by kind and place
         self.requests: list[dict[str, Any]] = []
         self.streams: list[dict[str, Any]] = []  #: requests for logs
         self.sessions: dict[str, Session] = {}
@@ -220,7 +222,10 @@ class FakeHeroku:
     def strike(self, method: str, path: str) -> Fault | None:
         """Return the fault that hits a request, if any."""
         with self._lock:
-            return next((f for f in self.faults if f.strikes(method, path)), None)
+            hit = next((f for f in self.faults if f.strikes(method, path)), None)
+            if hit is not None:
+                self.struck[f"{hit.kind} at {place_of(method, path)}"] += 1
+            return hit
 
     def allow(self, path: str) -> bool:
         """Take a token of the rate limit; return False when there is none."""
@@ -269,6 +274,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--key", default="test-key")
+    parser.add_argument("--rate-limit", type=int, default=4500)
     parser.add_argument(
         "--until-eof", action="store_true", help="end when standard input ends"
     )
@@ -281,6 +287,7 @@ def main() -> None:
         port=options.port,
         delay_s=options.delay,
         key=options.key,
+        rate_limit=options.rate_limit,
     ) as fake:
         if options.until_eof:
             threading.Thread(target=_wait_for_eof, args=(over,), daemon=True).start()

@@ -22,6 +22,7 @@ def iso(at: datetime) -> str:
 class LogEntry:
     """A line as the log keeps it; `number` is the order of delivery."""
 
+    arrived: float  #: seconds since 1970
     number: int
     at: datetime
     source: str
@@ -46,6 +47,7 @@ class AppLog:
     drops: re.Pattern[str] | None = None
     delays: re.Pattern[str] | None = None
     log: list[LogEntry] = field(default_factory=list)
+    dropped: list[tuple[float, str, str]] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     _held: list[tuple[datetime, str, str, str]] = field(default_factory=list)
 
@@ -64,12 +66,13 @@ class AppLog:
         entry = (at, source, process, text)
         with self.changed:
             if self.drops is not None and self.drops.search(text):
+                self.dropped.append((at.timestamp(), process, text))
                 return
             if self.delays is not None and self.delays.search(text):
                 self._held.append(entry)
                 return
             for each in [entry, *self._held]:
-                self.log.append(LogEntry(len(self.log), *each))
+                self.log.append(LogEntry(time.time(), len(self.log), *each))
             self._held.clear()
             self.changed.notify_all()
 
@@ -88,6 +91,7 @@ class Session:
     """A log session: the URL's token is its only key."""
 
     app: AppLog
+    app_name: str
     dyno: str | None
     source: str | None
     lines: int

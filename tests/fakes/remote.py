@@ -65,6 +65,21 @@ class RemoteHeroku:
         found: list[str] = self._look("log")
         return found
 
+    def records(self) -> dict[str, Any]:
+        """Return what each app's log was told; see `tests.fakes.steering`."""
+        found: dict[str, Any] = self._look("records")
+        return found
+
+    def running(self) -> list[str]:
+        """Return the names of the dynos that run."""
+        found: list[str] = self._look("running")
+        return found
+
+    def struck(self) -> dict[str, int]:
+        """Return how often faults struck, by kind and place."""
+        found: dict[str, int] = self._look("struck")
+        return found
+
     # -- steering --------------------------------------------------------------
 
     def fault(self, kind: str, **options: Any) -> None:

@@ -1,6 +1,7 @@
 """How another process steers the fake platform, at /_fake/…
 
-GET     requests, journal, streams, log, faults
+GET     requests, journal, streams, log, faults, struck, running; records: each line of
+        each app's log with its arrival, and those that were dropped
 POST    faults                  a `Fault`'s arguments
 DELETE  faults                  ends them all
 POST    platform                attributes of `FakeHeroku`: delay_s, tokens …
@@ -67,15 +68,33 @@ def _look(fake: FakeHeroku, what: str) -> Any:
     if what == "streams":
         return list(fake.streams)
     if what == "journal":
-        return [dyno.to_journal() for dyno in fake.journal]
+        return [
+            {"app": app.name, **dyno.to_journal()}
+            for app in fake.apps.values()
+            for dyno in list(app.journal)
+        ]
     if what == "log":
         return [str(line) for app in fake.apps.values() for line in list(app.log)]
+    if what == "running":
+        return [dyno.name for app in fake.apps.values() for dyno in list(app.dynos)]
+    if what == "records":
+        return {app.name: _records(app) for app in fake.apps.values()}
+    if what == "struck":
+        return dict(fake.struck)
     if what == "faults":
         return [vars(fault) | {"_random": None} for fault in fake.faults]
     raise KeyError(what)
 
 
-def _change(fake: FakeHeroku, path: str, **body: Any) -> None:
+def _records(app: FakeApp) -> dict[str, Any]:
+    log = [
+        (line.arrived, line.at.timestamp(), line.source, line.process, line.text)
+        for line in list(app.log)
+    ]
+    return {"log": log, "dropped": list(app.dropped)}
+
+
+def _change(fake: FakeHeroku, path: str, /, **body: Any) -> None:
     if path == "faults":
         fake.faults.append(Fault(**body))
     elif path == "platform":

@@ -40,11 +40,13 @@ def serve(handler: Handler, path: str) -> None:
         "last_event_id": last_id,
         "authorization": handler.headers.get("Authorization"),
         "status": None,
+        "fault": None,
         "open": True,
     }
     fake.streams.append(note)
     try:
         fault = fake.strike("GET", path)
+        note["fault"] = fault.kind if fault else None
         if fault is not None and handler.fail_before(fault, note):
             return
         if session is None or session.expired:
@@ -53,6 +55,7 @@ def serve(handler: Handler, path: str) -> None:
             handler.send_text(404, b"Not found", headers=plain)
             return
         note |= {"status": 200, "dyno": session.dyno, "tail": session.tail}
+        note["app"] = session.app_name
         events = "text/event-stream" in accept
         _Stream(handler, session, fault, events=events).run(last_id)
     finally:
@@ -155,6 +158,8 @@ class _Stream:
 
     def _is_over(self) -> bool:
         if self._fault is None or self._kind not in ("cut", "end"):
+            return False
+        if self._kind == "end" and not self._session.tail:
             return False
         return self._sent >= self._fault.lines
 

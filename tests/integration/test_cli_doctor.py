@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from clockd import clock
+from clockd.lease import BEAT_S
+from clockd.store import Store
 from tests.fakes.heroku import FakeHeroku
 from tests.support.commands import Project, Said, clockd
 from tests.support.stores import NOON, plan, trigger
@@ -55,13 +58,13 @@ def doctor(**env: str) -> tuple[Said, dict[str, dict[str, Any]]]:
     return said, {check["check"]: check for check in said.json}
 
 
-def beats(books: Books) -> threading.Event:
-    """Beat as a living clock does, until the event is set."""
+def beats(books: Books, ahead: timedelta) -> threading.Event:
+    """Beat as a living clock does, on a host whose clock is ahead, until told."""
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(0.05):
-            books.store.lease.beat(books.fence, clock.now())
+            books.store.lease.beat(books.fence, clock.now() + ahead)
 
     threading.Thread(target=beat, daemon=True).start()
     return over
@@ -131,7 +134,10 @@ def test_a_database_out_of_reach_is_told_without_its_password(
 
 def test_each_kind_of_database_is_named(project: Project, postgres_url: str) -> None:
     _, found = doctor(CLOCKD_DATABASE_URL=postgres_url)
+    assert found["database"]["message"] == "reached, and clockd has not used it yet"
 
+    Store.open(postgres_url).close()
+    _, found = doctor(CLOCKD_DATABASE_URL=postgres_url)
     assert found["database"]["message"] == (
         "PostgreSQL, reached, and its tables are up to date"
     )
@@ -152,30 +158,99 @@ def test_sqlite_on_a_dyno_is_wrong(project: Project) -> None:
     assert found["runner"]["level"] == "warning"
 
 
-def test_a_living_clock_is_named(project: Project) -> None:
+def test_sqlite_on_a_dyno_is_wrong_also_before_the_first_start(
+    project: Project,
+) -> None:
+    del project
+    _, found = doctor(DYNO="run.7")
+
+    assert found["database"]["level"] == "error"
+    assert "lost at every restart" in found["database"]["message"]
+
+
+def test_after_the_last_clock_was_stopped_it_says_when_that_beat(
+    project: Project,
+) -> None:
     with project.books() as books:
-        over = beats(books)
+        books.store.lease.beat(books.fence, clock.now() - timedelta(minutes=5))
+        books.store.lease.release(books.fence)
+    said, found = doctor()
+
+    assert said.code == 0
+    assert found["clock"]["level"] == "warning"
+    assert found["clock"]["message"] == (
+        "no clock is running; the last beat of one was 5 min ago"
+    )
+    assert "`clockd start`" in found["clock"]["hint"]
+    assert found["clock"]["data"]["alive"] is False
+    assert found["clock"]["data"]["holder"] is None
+
+
+def test_a_clock_that_beat_a_moment_ago_is_named_at_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clockd.doctor.PATIENCE_S", 0.0)
+    with project.books() as books:
+        at = clock.now()
+        books.store.lease.beat(books.fence, at)
+        said, found = doctor()
+
+    assert said.code == 0
+    assert found["clock"]["level"] == "ok"
+    assert found["clock"]["message"].startswith(
+        "web.1:7 is the clock since 2026-11-24 12:00:00 UTC (fence 1); its last beat "
+        "was "
+    )
+    facts = found["clock"]["data"]
+    assert 0 <= facts.pop("last_beat_age_s") <= BEAT_S
+    assert facts == {
+        "holder": "web.1:7",
+        "fence": 1,
+        "since": "2026-11-24T12:00:00Z",
+        "last_beat": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "alive": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told"),
+    [(timedelta(days=-3), "3 days behind"), (timedelta(hours=5), "5 hours ahead of")],
+    ids=["behind", "ahead"],
+)
+def test_a_clock_whose_host_has_another_time_is_watched_until_it_beats(
+    project: Project, ahead: timedelta, told: str
+) -> None:
+    with project.books() as books:
+        over = beats(books, ahead)
         try:
-            _, found = doctor()
+            said, found = doctor()
         finally:
             over.set()
 
-    assert found["clock"]["message"] == "web.1:7 is the clock"
-    assert found["clock"]["level"] == "ok"
+    assert said.code == 0
+    assert found["clock"]["message"].startswith("web.1:7 is the clock since ")
+    assert found["clock"]["message"].endswith("; it has beaten just now")
+    assert found["clock"]["level"] == "warning"
+    assert found["clock"]["hint"].startswith(f"its host's clock is {told} this one's")
+    assert found["clock"]["data"]["alive"] is True
 
 
 def test_a_clock_whose_beat_stands_still_is_wrong(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clockd.doctor.PATIENCE_S", 0.2)
-    with project.books():
+    with project.books() as books:
+        books.store.lease.beat(books.fence, clock.now() - timedelta(minutes=5))
         said, found = doctor()
 
     assert said.code == 1
     assert found["clock"]["message"] == (
-        "web.1:7 is on record as the clock, but gives no sign of life"
+        "web.1:7 is on record as the clock, but gives no sign of life: its last beat "
+        "was 5 min ago"
     )
     assert "start it again" in found["clock"]["hint"]
+    assert "a standby takes over by itself" in found["clock"]["hint"]
+    assert found["clock"]["data"]["alive"] is False
 
 
 # -- Heroku --------------------------------------------------------------------

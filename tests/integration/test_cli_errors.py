@@ -198,8 +198,7 @@ def test_a_pipe_of_the_database_that_breaks_is_no_reader_that_left(
     def broken(*_: object, **__: object) -> None:
         raise StoreUnavailable("the connection broke") from BrokenPipeError()
 
-    monkeypatch.setattr("clockd.compose.Installation.open_store", broken)
-    monkeypatch.setattr("clockd.compose.Installation.store_exists", lambda _: True)
+    monkeypatch.setattr("clockd.compose.Installation.open_as_it_is", broken)
 
     assert clockd("runs").code == 3
 

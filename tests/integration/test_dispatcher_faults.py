@@ -11,7 +11,6 @@ from clockd import clock
 from clockd.errors import LeaseLost, RunnerUnavailable, StoreUnavailable
 from clockd.model import Hold, RunState
 from clockd.runner import Unavailable
-from clockd.scheduler import ClockScheduler
 from tests.support.dispatching import trigger
 from tests.support.waiting import wait_until
 
@@ -146,24 +145,3 @@ def test_while_the_lease_is_in_doubt_nothing_is_taken(
         assert doubts < 20
 
     work.wait_for(run, RunState.RUNNING)
-
-
-def test_what_is_due_already_is_not_slept_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    scheduler = ClockScheduler()
-    waits: list[float] = []
-    answers = iter([0.0, None, 3.5, 9.0])
-
-    class Event:
-        def wait(self, seconds: float) -> None:
-            waits.append(seconds)
-            if len(waits) == 5:
-                scheduler.state = 0
-
-        def clear(self) -> None: ...
-
-    monkeypatch.setattr(scheduler, "_event", Event(), raising=False)
-    monkeypatch.setattr(scheduler, "_process_jobs", lambda: next(answers, 1.0))
-    scheduler.state = 1
-    scheduler._main_loop()
-
-    assert waits == [0.0, 0.0, 5.0, 3.5, 5.0]

@@ -52,7 +52,7 @@ def runner(platform: Platform) -> Iterator[HerokuRunner]:
 
 
 def test_nobody_knows_before_the_first_answer(runner: HerokuRunner) -> None:
-    assert runner.skew_s == 0.0
+    assert runner.skew_s is None
 
 
 @pytest.mark.parametrize("behind_s", [0.0, 10.0, -3600.0], ids=["true", "fast", "slow"])
@@ -77,6 +77,16 @@ def test_an_answer_without_a_time_tells_nothing(
     assert runner.skew_s == pytest.approx(60.0, abs=0.8)
 
 
+def test_a_jump_of_our_clock_is_known_before_the_next_answer(
+    platform: Platform, runner: HerokuRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner.dynos(APP)
+    now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: now() + timedelta(days=1))
+
+    assert runner.skew_s == pytest.approx(86_400.0, abs=0.8)
+
+
 def test_an_answer_that_took_long_tells_nothing(
     platform: Platform, runner: HerokuRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,4 +95,4 @@ def test_an_answer_that_took_long_tells_nothing(
     monkeypatch.setattr(clock, "boottime", lambda: float(next(ticks)))
     runner.dynos(APP)
 
-    assert runner.skew_s == 0.0
+    assert runner.skew_s is None

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from clockd import clock, events
+from clockd import clock, events, scheduler
 from clockd.errors import ConflictError, LeaseLost, StoreUnavailable
 from clockd.lease import LeaseKeeper
-from clockd.model import ScheduleKind, Trigger
+from clockd.model import Outcome, ScheduleKind, Trigger
 from clockd.scheduler import ClockScheduler, make_scheduler
 from clockd.store import Claimed, Store
 from tests.support.waiting import wait_until
@@ -140,26 +142,107 @@ def test_a_claim_without_the_lease_is_refused_and_told(
     assert ticking.fired == []
 
 
-def test_a_jump_of_the_wall_clock_is_noticed(
-    ticking: Ticking, monkeypatch: pytest.MonkeyPatch
+@dataclass
+class Wall:
+    """How far the wall clock is ahead of the machine's own."""
+
+    ahead_s: float = 0.0
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wall]:
+    """A wall clock that can be set; the machine's own goes on."""
+    wall, real = Wall(), time.time
+    monkeypatch.setattr(time, "time", lambda: real() + wall.ahead_s)
+    monkeypatch.setattr(clock, "LASTS_S", 0.5)
+    monkeypatch.setattr(scheduler, "MAX_SLEEP_S", 0.2)
+    with clock.steadied():
+        yield wall
+
+
+def test_a_jump_of_the_wall_clock_is_told_and_followed_once_it_has_lasted(
+    ticking: Ticking, wall: Wall
 ) -> None:
-    real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() - timedelta(hours=2))
+    ticking.load(ticking.once("t", 3600))
+    ticking.scheduler.start()
 
     with capture_logs() as logs:
-        ticking.scheduler._watch_the_clock(real(), clock.boottime())
+        wall.ahead_s = 3700
+        wait_until(lambda: ticking.store.runs.list(), timeout=15)
 
-    (jump,) = [e for e in logs if e["event"] == events.CLOCK_JUMPED]
-    assert jump["by_s"] == pytest.approx(-7200, abs=2)
+    jumps = [entry for entry in logs if entry["event"] == events.CLOCK_JUMPED]
+    assert [jump["by_s"] for jump in jumps] == [pytest.approx(3700, abs=1)] * 2
+    assert ["followed" in jump["reason"] for jump in jumps] == [True, True]
 
 
-def test_a_step_of_some_seconds_is_not_worth_a_line(ticking: Ticking) -> None:
+def test_a_jump_that_is_undone_has_fired_nothing(ticking: Ticking, wall: Wall) -> None:
+    ticking.load(ticking.once("t", 3600))
+    ticking.scheduler.start()
+
     with capture_logs() as logs:
-        ticking.scheduler._watch_the_clock(
-            clock.now() - timedelta(seconds=5), clock.boottime()
-        )
+        wall.ahead_s = 86_400
+        wait_until(lambda: [e for e in logs if e["event"] == events.CLOCK_JUMPED])
+        wall.ahead_s = 0
+        wait_until(lambda: [e for e in logs if "undone" in str(e.get("reason"))])
 
-    assert logs == []
+    assert not ticking.fired
+    assert not ticking.store.runs.list()
+
+
+def test_waiting_for_a_jump_to_last_is_no_busy_loop(
+    ticking: Ticking, wall: Wall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "LASTS_S", 60)
+    ticking.load(ticking.once("t", 3600))
+    ticking.scheduler.start()
+    wait_until(lambda: ticking.scheduler._jobstore.next_at)
+
+    wall.ahead_s = 86_400
+
+    assert ticking.scheduler._due_in_s() == scheduler.MAX_SLEEP_S
+
+
+@pytest.mark.parametrize(
+    ("in_s", "wait_s"), [(-1.0, 0.0), (3.0, 3.0), (9.0, 5.0), (None, 5.0)]
+)
+def test_what_is_due_already_is_not_slept_over(
+    ticking: Ticking, in_s: float | None, wait_s: float
+) -> None:
+    at = None if in_s is None else clock.now() + timedelta(seconds=in_s)
+    ticking.scheduler._jobstore.next_at = at
+
+    assert ticking.scheduler._due_in_s() == pytest.approx(wait_s, abs=0.2)
+
+
+def test_after_a_jump_back_what_was_booked_ahead_comes_at_its_time(
+    ticking: Ticking, wall: Wall
+) -> None:
+    ticking.load(ticking.once("t", 7200))
+    ticking.scheduler.start()
+    wall.ahead_s = 86_400
+    (missed,) = wait_until(lambda: ticking.store.runs.list(), timeout=15)
+
+    with capture_logs() as logs:
+        wall.ahead_s = 0
+        wait_until(lambda: not ticking.store.runs.list(), timeout=15)
+
+    assert missed.outcome is Outcome.MISSED
+    assert ticking.store.claims.next_fire_time() == missed.fire_time
+    assert [e["triggers"] for e in logs if e["event"] == events.CLOCK_STEPPED_BACK]
+
+
+def test_a_clock_that_starts_behind_the_books_takes_back_what_is_ahead(
+    ticking: Ticking,
+) -> None:
+    trigger = ticking.once("t", 7200)
+    ticking.load(trigger)
+    later = clock.now() + timedelta(days=1)
+    ticking.store.claims.claim(fence=ticking.keeper.fence, now=later)
+
+    ticking.scheduler.start()
+
+    wait_until(lambda: not ticking.store.runs.list())
+    wait_until(lambda: ticking.store.claims.next_fire_time())
 
 
 def test_jobs_enter_through_the_file_alone(ticking: Ticking) -> None:

@@ -26,10 +26,7 @@ from tests.support.stores import (
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from tests.support.postgres import PostgresServer
 
 SECRET = "open-sesame"
 
@@ -110,7 +107,7 @@ def test_a_url_of_no_use_is_refused_without_showing_it(url: str) -> None:
         Store.open(url)
 
     assert SECRET not in _all_of(caught)
-    assert "sqlite:///" in (caught.value.hint or "")
+    assert "://" in (caught.value.hint or "")
 
 
 def test_a_user_who_may_make_no_tables_is_told_so(postgres_url: str) -> None:
@@ -188,33 +185,6 @@ def test_text_that_cannot_be_stored_is_no_reason_to_fail(books: Books) -> None:
     assert ended.reason == "nul \N{REPLACEMENT CHARACTER} half ?"
 
 
-def test_a_store_outlives_its_servers_restart(
-    private_postgres: PostgresServer,
-) -> None:
-    with open_books(private_postgres.url()) as books:
-        books.load(trigger())
-        private_postgres.stop()
-        for call in _calls(books):
-            with pytest.raises(StoreUnavailable):
-                call()
-        private_postgres.start()
-
-        for call in _calls(books):
-            call()
-        assert len(books.store.runs.list()) == 2
-
-
-def test_a_store_outlives_its_servers_crash(private_postgres: PostgresServer) -> None:
-    with open_books(private_postgres.url()) as books:
-        books.load(trigger())
-        # The tests' servers write late; a real one has written what it confirmed.
-        private_postgres.execute("CHECKPOINT")
-        private_postgres.kill()
-        private_postgres.start()
-
-        assert books.claim(NOON + MINUTE).due == 1
-
-
 def test_a_server_that_is_read_only_for_now_is_unavailable(postgres_url: str) -> None:
     Store.open(postgres_url).close()
     name = postgres_url.rpartition("/")[2]
@@ -240,19 +210,6 @@ def test_a_connection_that_was_cut_is_replaced(postgres_url: str) -> None:
 
         assert books.claim(NOON + MINUTE).due == 1
         assert books.store.lease.beat(books.fence, NOON)
-
-
-def _calls(books: Books) -> list[Callable[[], object]]:
-    return [
-        lambda: books.claim(NOON + MINUTE),
-        books.store.lease.read,
-        books.store.claims.next_fire_time,
-        lambda: books.ask(trigger()),
-        lambda: books.take(NOON + MINUTE),
-        lambda: books.store.runs.poll(NOON),
-        books.store.attempts.active,
-        books.store.triggers.list,
-    ]
 
 
 def test_a_locked_file_is_waited_for(sqlite_url: str) -> None:
@@ -363,6 +320,33 @@ def test_a_beat_is_not_delayed_when_every_other_connection_is_in_use(
 
         for connection in busy:
             connection.close()
+
+
+def test_output_of_many_runs_is_written_in_one_go(books: Books) -> None:
+    run_ids = [books.ask(trigger(f"t{n}")).id for n in range(10)]
+    rows = [
+        OutputRow(
+            run_id=run_id,
+            attempt=1,
+            sequence=n,
+            at=NOON,
+            source="app",
+            text=f"line {n}",
+        )
+        for n in range(1, 1001)
+        for run_id in run_ids
+    ]
+    statements: list[str] = []
+    commits: list[object] = []
+    engine = books.store.engine
+    sa.event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
+    sa.event.listen(engine, "commit", commits.append)
+
+    books.store.output.append(rows)
+
+    assert len(commits) == 1
+    assert len(statements) < 20
+    assert len(books.store.output.lines(run_ids[0])) == 1000
 
 
 def test_a_frozen_process_does_not_hold_up_the_others(postgres_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,8 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from tests.support import postgres
+from tests.support import pgbouncer, postgres
+from tests.support.pgbouncer import running_pgbouncer
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -98,6 +100,29 @@ def test_a_machine_without_postgresql_is_told_what_to_install(
 
     with pytest.raises(postgres.PostgresMissing, match="apt-get install postgresql"):
         postgres.PostgresServer.create()
+
+
+def test_a_pooler_ends_with_who_made_it(postgres_server: PostgresServer) -> None:
+    with running_pgbouncer(postgres_server, pool_size=1) as pooler:
+        (console,) = pooler.show("users")[:1]
+        port = pooler.port
+
+    assert console
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_machine_without_pgbouncer_is_told_what_to_install(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(pgbouncer, "_PLACES", ())
+
+    with (
+        pytest.raises(pgbouncer.PgBouncerMissing, match="apt-get install pgbouncer"),
+        running_pgbouncer(postgres_server, pool_size=1),
+    ):
+        pass
 
 
 def _alive(pid: int) -> bool:

@@ -290,7 +290,7 @@ def test_an_outcome_is_written_when_the_database_is_back(
 def test_a_local_process_of_another_host_is_given_up_in_the_end(world: World) -> None:
     run, attempt = world.take()
     local = replace(attempt, runner=RunnerKind.LOCAL, host="elsewhere")
-    world.watcher.unknown(run, local)
+    world.watcher.unknown(run, local, clock.boottime())
     wait_until(lambda: world.watcher.active)
 
     world.after(900, lambda: world.get(run).state is RunState.FINISHED)

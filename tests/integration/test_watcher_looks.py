@@ -43,11 +43,8 @@ def test_one_look_serves_all_lost_answers_of_an_app(world: World) -> None:
     assert world.runner.histories <= 2
 
 
-def test_a_dyno_of_nobody_is_stopped_as_soon_as_the_platform_can_be_asked(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, attempt = world.take()
-    dyno = world.runner.start(TRIGGER.command)
+def stop_badly(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the first two stops fail; return the names that are asked for."""
     asked: list[str] = []
 
     def stop(dyno: Dyno) -> None:
@@ -56,16 +53,46 @@ def test_a_dyno_of_nobody_is_stopped_as_soon_as_the_platform_can_be_asked(
             raise RunnerUnavailable("not now", kind=Unavailable.CONNECTION)
 
     monkeypatch.setattr(world.runner, "stop", stop)
+    return asked
+
+
+def test_a_dyno_of_nobody_is_stopped_until_it_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, attempt = world.take()
+    dyno = world.runner.start(TRIGGER.command)
+    asked = stop_badly(world, monkeypatch)
     world.watcher.orphan(attempt, dyno)
 
-    world.after(60, lambda: len(asked) >= 5, "three stops, after two that failed")
-    world.after(90, lambda: world.boot.offset_s >= 85)
-    assert asked == [dyno.name] * 5
+    world.after(120, lambda: len(asked) >= 6, "stops, after two that failed")
+    world.runner.end(dyno)
+    wait_until(lambda: not world.watcher._stops._asking)
+    at_most = len(asked) + 1
+    world.after(120, lambda: not world.watcher._stops.is_orphan(dyno))
+    assert set(asked) == {dyno.name}
+    assert len(asked) <= at_most
+
+
+def test_a_dyno_of_nobody_that_is_not_listed_yet_is_not_forgotten(
+    world: World,
+) -> None:
+    _, attempt = world.take()
+    dyno = world.runner.start(TRIGGER.command)
+    world.runner.end(dyno)  # a list that lags
+    world.watcher.orphan(attempt, dyno)
+    wait_until(lambda: world.runner.stopped == [dyno.name])
+    world.after(40, lambda: world.runner.lists >= 3)
+    assert world.runner.stopped == [dyno.name]
+
+    world.runner.listed.append(dyno)
+
+    world.after(40, lambda: len(world.runner.stopped) > 1, "another stop")
 
 
 def test_where_a_runner_is_missing_its_attempts_end_as_lost(world: World) -> None:
     run, attempt = world.take()
-    world.watcher.unknown(run, replace(attempt, runner=RunnerKind.LOCAL, host="here"))
+    local = replace(attempt, runner=RunnerKind.LOCAL, host="here")
+    world.watcher.unknown(run, local, clock.boottime())
     wait_until(lambda: world.watcher.active)
     world.watcher.cancel(run.id, StopCause.CANCEL)
 
@@ -105,13 +132,13 @@ def test_a_lost_answer_nobody_can_look_into_is_given_up_after_its_time(
         "forbidden", kind=Unavailable.FORBIDDEN
     )
     run, attempt = world.lose_answer()
-    world.after(600, lambda: world.boot.offset_s >= 590)
+    wait_until(lambda: world.watcher.active)
+    world.leap(attempt.time_to_live_s + 3500)
     assert world.get(run).state is RunState.UNKNOWN
 
     world.after(400, lambda: world.get(run).state is RunState.FINISHED)
 
     assert world.get(run).outcome is Outcome.LOST
-    assert world.boot.offset_s > attempt.time_to_live_s
 
 
 def test_a_dyno_is_found_though_our_clock_is_fast(world: World) -> None:
@@ -134,6 +161,8 @@ def test_a_run_whose_list_can_never_be_read_is_given_up_after_its_time(
         "forbidden", kind=Unavailable.FORBIDDEN
     )
     world.after(660, lambda: world.boot.offset_s >= 655)
+    assert world.get(run).state is RunState.STOPPING
+    world.leap(3200)
     assert world.get(run).state is RunState.STOPPING
 
     world.after(600, lambda: world.get(run).state is RunState.FINISHED)

@@ -39,6 +39,7 @@ class Home:
             **(environ or {}),
         }
         self.clocks: list[Clock] = []
+        self.program: tuple[str, ...] = CLOCKD
 
     @property
     def file(self) -> Path:
@@ -67,7 +68,7 @@ class Home:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [*CLOCKD, *arguments],
+            [*self.program, *arguments],
             cwd=self.folder,
             env=self.environ,
             capture_output=True,
@@ -85,7 +86,7 @@ class Home:
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and return it running."""
         return subprocess.Popen(
-            [*CLOCKD, *arguments],
+            [*self.program, *arguments],
             cwd=self.folder,
             env=self.environ,
             stdout=subprocess.PIPE,
@@ -165,7 +166,7 @@ class Clock:
         self._log = home.folder / f"clock-{number}.log"
         with self._log.open("wb") as stream:
             self.process = subprocess.Popen(
-                [*CLOCKD, "start"],
+                [*home.program, "start"],
                 cwd=home.folder,
                 env={"CLOCKD_LOG_FORMAT": "json", **home.environ},
                 stdout=stream,

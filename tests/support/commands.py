@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from click.testing import CliRunner
 
 from clockd.cli import cli
@@ -57,6 +58,8 @@ def clockd(
     result = CliRunner().invoke(
         cli, words, prog_name="clockd", env=dict(env or {}), color=color
     )
+    # Some commands log errors alone; what comes after them may look for more.
+    structlog.reset_defaults()
     return Said(result.exit_code, result.stdout, result.stderr)
 
 

@@ -87,13 +87,13 @@ class PostgresServer:
         """
         programs = _find_programs()
         # Not pytest's directory: root's is closed to the user the server runs as.
-        directory = Path(tempfile.mkdtemp(prefix="clockd-pg-", dir=_open_tmp()))
-        account = _account()
-        if account is not None:
-            os.chown(directory, account.pw_uid, account.pw_gid)
+        directory = Path(tempfile.mkdtemp(prefix="clockd-pg-", dir=open_tmp()))
+        user = account()
+        if user is not None:
+            os.chown(directory, user.pw_uid, user.pw_gid)
         _run(programs / "initdb", *_initdb_options(directory / "data"))
         _watch(directory, owner or os.getpid())
-        server = cls(directory=directory, port=_free_port())
+        server = cls(directory=directory, port=free_port())
         server.start()
         return server
 
@@ -137,9 +137,54 @@ class PostgresServer:
             else:
                 return
 
-    def stop(self) -> None:
-        """Stop the server; open connections are closed. Starting again is possible."""
-        self._control("stop", "-w", "-m", "fast")
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server; open connections are closed. Starting again is possible.
+
+        Args:
+            mode: `fast`, or `immediate`: as a crash, though nothing is left behind.
+        """
+        self._control("stop", "-w", "-m", mode)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the server accept, but not answer, for a while."""
+        # Who is frozen cannot make another process: none is missed.
+        pids: list[int] = []
+        while new := [pid for pid in self._processes() if pid not in pids]:
+            for pid in new:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            pids += new
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        main = self.pid
+        if main is None:
+            return []
+        shown = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+        )
+        pairs = [map(int, line.split()) for line in shown.stdout.splitlines()]
+        return [main, *(pid for pid, parent in pairs if parent == main)]
+
+    def configure(self, **settings: str) -> None:
+        """Change settings that hold from the next start on."""
+        with (self._data / "postgresql.auto.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+
+    def put(self, name: str, text: str) -> None:
+        """Write a file into the cluster's directory that only the server may read."""
+        path = self._data / name
+        path.write_text(text)
+        path.chmod(0o600)
+        user = account()
+        if user is not None:
+            os.chown(path, user.pw_uid, user.pw_gid)
 
     def kill(self) -> None:
         """Kill the server with SIGKILL, as a crash of its machine would."""
@@ -230,7 +275,7 @@ def _initdb_options(data: Path) -> tuple[str | Path, ...]:
     )
 
 
-def _account() -> pwd.struct_passwd | None:
+def account() -> pwd.struct_passwd | None:
     """Return the user to run the server as; None for the user we are.
 
     The server refuses to run as root.
@@ -243,15 +288,16 @@ def _account() -> pwd.struct_passwd | None:
     raise RuntimeError("PostgreSQL cannot run as root, and there is no other user here")
 
 
-def _open_tmp() -> str | None:
+def open_tmp() -> str | None:
+    """Return where directories are made that `account` can reach; None for anywhere."""
     return "/tmp" if os.geteuid() == 0 else None
 
 
 def _run(program: Path, *arguments: str | Path) -> None:
-    account = _account()
+    user = account()
     as_user: dict[str, Any] = {}
-    if account is not None:
-        as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    if user is not None:
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     with tempfile.TemporaryFile() as output:
         # A file, not a pipe: the server inherits it and would keep a pipe open.
         done = subprocess.run(
@@ -278,7 +324,8 @@ def _watch(directory: Path, owner: int) -> None:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from clockd.pace import Allowance
+
 _REAL_BOOTTIME = clock.boottime
 
 
@@ -70,6 +72,7 @@ class ScriptedRunner:
     kind: RunnerKind = RunnerKind.HEROKU
     authoritative: bool = False
     skew_s: float = 0.0
+    allowance: Allowance | None = None
     listed: list[Dyno] = field(default_factory=list)
     log: list[LogLine] = field(default_factory=list)
     past: list[LogLine] = field(default_factory=list)

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from clockd.model import Cause, Outcome, RunnerKind, ScheduleKind, Trigger
+from clockd.model import (
+    NO_LIMITS,
+    Cause,
+    Limits,
+    Outcome,
+    RunnerKind,
+    ScheduleKind,
+    Trigger,
+)
 from clockd.runner import Dyno
 from clockd.store import AttemptPlan, LaunchedDyno, Store
 
@@ -94,10 +102,16 @@ class Books:
         limit: int = 16,
         plan: Callable[[Run], AttemptPlan] = plan,
         admit: Callable[[Run], NotNow | None] = lambda _run: None,
+        limits: Limits = NO_LIMITS,
     ) -> Taken:
         """Take what is due from the line."""
         return self.store.runs.take(
-            now=now, limit=limit, plan=plan, admit=admit, fence=self.fence
+            now=now,
+            limit=limit,
+            plan=plan,
+            admit=admit,
+            fence=self.fence,
+            limits=limits,
         )
 
     def ask(self, trigger: Trigger, now: datetime = NOON, **more: Any) -> Run:

@@ -103,7 +103,7 @@ class World:
         run, attempt = self.take(trigger)
         self.watcher.expect(attempt)
         self.store.attempts.unknown(attempt.id, attempt.requested_at, "no answer")
-        self.watcher.unknown(run, attempt)
+        self.watcher.unknown(run, attempt, clock.boottime())
         self.watcher.settle(attempt.id)
         return run, attempt
 
@@ -137,8 +137,14 @@ class World:
             self._come_round(clock.boottime())
         wait_until(predicate, timeout=5, message=message)
 
+    def leap(self, seconds: float) -> None:
+        """Let much time pass at once."""
+        self.boot.advance(seconds)
+        self._come_round(clock.boottime())
+
     def _come_round(self, instant: float) -> None:
         """Wait until the watcher has had a turn at or after an instant."""
+        self.watcher._inbox.put(lambda: None)
         wait_until(lambda: self.watcher.beat >= instant, timeout=5)
 
     def texts(self, run: Run) -> list[str]:

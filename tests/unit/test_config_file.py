@@ -81,7 +81,7 @@ class TestWhatIsRead:
         told = {problem.message for problem in loaded.warnings}
         assert told == {
             f"`{key}` is not supported yet, and has no effect"
-            for key in ("limits", "alerts", "healthcheck")
+            for key in ("alerts", "healthcheck")
         }
         assert {problem.code for problem in loaded.warnings} == {"not-supported"}
         assert {str(problem.severity) for problem in loaded.warnings} == {"warning"}

@@ -283,8 +283,7 @@ class TestLater:
     @pytest.mark.parametrize(
         "line",
         [
-            "limits: {concurrent_runs: 40, runs_per_month: 10000, triggers: 100}",
-            "limits:",
+            "alerts:",
             'alerts: {to: ["${X}"], collaborators: true, mail: "${MAIL_URL}"}',
             "defaults: {alerts: {events: [failed], to: [x]}}",
             "defaults: {healthcheck: https://example.com}",
@@ -300,18 +299,13 @@ class TestLater:
         ("line", "told"),
         [
             (
-                "limits: {concurent_runs: 1}",
-                "1:10: error[unknown-key]: unknown key 'concurent_runs' "
-                "(did you mean concurrent_runs?)",
-            ),
-            (
                 "alerts: {too: x}",
                 "1:10: error[unknown-key]: unknown key 'too' (did you mean to?)",
             ),
             (
-                "limits: 5",
+                "alerts: 5",
                 "1:9: error[type]: this is a whole number, not a map "
-                "(its keys are concurrent_runs, runs_per_month, triggers)",
+                "(its keys are to, collaborators, mail)",
             ),
         ],
     )

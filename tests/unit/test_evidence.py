@@ -106,6 +106,26 @@ def test_a_stop_that_is_not_ours_is_the_platforms(first: str) -> None:
     assert (verdict.outcome, verdict.exit_status) == (Outcome.STOPPED_BY_PLATFORM, 0)
 
 
+def test_a_stop_long_before_ours_was_the_platforms() -> None:
+    evidence = seen(
+        "Stopping all processes with SIGTERM", "Process exited with status 143"
+    )
+
+    verdict = judge(stopped(StopCause.TIMEOUT, after_s=60), evidence)
+
+    assert (verdict.outcome, verdict.exit_status) == (Outcome.STOPPED_BY_PLATFORM, 143)
+
+
+def test_a_stop_is_ours_though_the_platforms_clock_is_behind() -> None:
+    evidence = seen(
+        "Stopping all processes with SIGTERM", "Process exited with status 143"
+    )
+
+    verdict = judge(stopped(StopCause.TIMEOUT, after_s=34), evidence)
+
+    assert verdict.outcome is Outcome.TIMED_OUT
+
+
 def test_the_time_to_live_counts_as_timed_out_though_clockd_was_dead() -> None:
     evidence = seen(
         "Cycling",

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from clockd.model import RunnerKind
-from clockd.watch.polling import CALM_S, SPACING_S, WORRIED_S, AppKey, ListSchedule
+from clockd.pace import LISTS_S, LISTS_SCARCE_S
+from clockd.watch.polling import CALM_S, WORRIED_S, AppKey, ListSchedule
 
 APPS = [AppKey(RunnerKind.HEROKU, f"app-{n}") for n in range(200)]
 
 
-def asked(worried: dict[AppKey, bool], seconds: int) -> list[tuple[int, AppKey]]:
+def asked(
+    worried: dict[AppKey, bool], seconds: int, spacing_s: float = LISTS_S
+) -> list[tuple[int, AppKey]]:
     lists, result = ListSchedule(), []
     for now in range(seconds):
-        key = lists.due(worried, float(now))
+        key = lists.due(worried, float(now), spacing_s=spacing_s)
         if key is not None:
             result.append((now, key))
             lists.answered(key)
@@ -31,8 +34,14 @@ def test_an_app_whose_stream_is_not_is_listed_every_half_minute() -> None:
 def test_all_lists_together_keep_within_a_fifth_of_the_rate_limit() -> None:
     times = asked(dict.fromkeys(APPS, True), 3600)
 
-    assert len(times) <= 3600 / SPACING_S + 1
+    assert len(times) <= 3600 / LISTS_S + 1
     assert set(APPS) == {key for _, key in times}
+
+
+def test_lists_are_asked_for_less_often_when_launches_need_what_is_left() -> None:
+    times = asked(dict.fromkeys(APPS, True), 3600, LISTS_SCARCE_S)
+
+    assert 170 <= len(times) <= 3600 / LISTS_SCARCE_S + 1
 
 
 def test_an_app_is_not_asked_about_while_a_question_is_out() -> None:

@@ -58,7 +58,7 @@ def test_every_variable_fills_its_field() -> None:
             "CLOCKD_LOG_FORMAT": "JSON",
             "CLOCKD_LOG_LEVEL": "debug",
             "CLOCKD_OUTPUT_DAYS": "3",
-            "CLOCKD_FAILPOINT": "after_claim",
+            "CLOCKD_FAILPOINT": "claim.written:2",
         }
     )
 
@@ -75,7 +75,7 @@ def test_every_variable_fills_its_field() -> None:
         log_format="json",
         log_level="debug",
         output_days=3,
-        failpoint="after_claim",
+        failpoint="claim.written:2",
     )
 
 
