@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 NAMES := setup.cfg pyproject.toml tools/make-venv
 
-.PHONY: run test lint format clean help
+.PHONY: run test chaos lint format clean help
 
 run: $(VENV)/.run
 	$(PY) -m clockd start --triggers triggers.yaml $(ARGS)
@@ -16,6 +16,15 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	tools/ensure-postgresql $(PY)
 	$(PY) -m pytest -n 4 $(ARGS)
+
+# Clocks are killed for so many minutes; at the end nothing may be lost or doubled.
+MINUTES := 10
+DATABASE := sqlite
+CLOCKS := 2
+chaos: $(VENV)/.dev
+	tools/ensure-postgresql $(PY)
+	$(PY) -m tests.chaos.campaign --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
+		--database $(DATABASE) --clocks $(CLOCKS) $(ARGS)
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
@@ -34,6 +43,8 @@ clean:
 help:
 	@echo 'make run     start the clock on triggers.yaml, with local processes'
 	@echo 'make test    run every test, PostgreSQL included (ARGS="-k name" for some)'
+	@echo 'make chaos   kill clocks for MINUTES=10, from SEED=n, on DATABASE=sqlite'
+	@echo '             or postgresql, with CLOCKS=2 at a time (ARGS=--json for JSON)'
 	@echo 'make lint    ruff, mypy and import-linter'
 	@echo 'make format  let ruff mend and format what it can'
 	@echo 'make clean   remove the virtual environment and caches, never clockd.db'
