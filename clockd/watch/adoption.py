@@ -202,7 +202,8 @@ def _starts_of_nobody(
     names: dict[str, _Name] = {}
     for dyno in owned:
         names.setdefault(dyno.name, _Name()).owned.append(dyno)
-    ours = (x for x in lines if x.from_platform and x.dyno.startswith(prefix))
+    # A line that is delivered twice is one beginning.
+    ours = {x: None for x in lines if x.from_platform and x.dyno.startswith(prefix)}
     for line in sorted(ours, key=lambda line: line.at):
         name = names.get(line.dyno)
         if name is not None and _OVER.match(line.text):

@@ -267,3 +267,10 @@ def test_a_stillborn_of_another_attempt_or_from_before_is_not_ours() -> None:
     assert find_stillborn(OURS, ended_at_its_start(), theirs) is None
     assert find_stillborn(OURS, ended_at_its_start(after_s=-60), NOBODY) is None
     assert find_stillborn(OURS, ended_at_its_start("web.1"), NOBODY) is None
+
+
+def test_a_beginning_that_is_delivered_twice_is_not_another_dyno() -> None:
+    owned = [DatedDyno(dyno_id="id-7", name="clockd.7", created_at=SENT)]
+    lines = [started("worker 42"), started("worker 42")]
+
+    assert find_in_log(OURS, lines, owned) is None
