@@ -94,8 +94,22 @@ class Books:
             for at in covered:
                 seen[run.trigger_id, at].append(run)
         for (_, at), runs in seen.items():
-            if len(runs) > 1:
+            if len(runs) > 1 and not self._came_back(runs):
                 yield f"{at} is on record more than once: {[_name(it) for it in runs]}"
+
+    def _came_back(self, runs: list[Run]) -> bool:
+        """Whether a trigger came back that had left while the clock was ahead.
+
+        What was put on record ahead of the clock is taken back for triggers that are in
+        force only.
+        """
+        first, *others = runs
+        left = any(
+            life.trigger.uuid == first.trigger_id and life.until is not None
+            for life in self._world.lives
+        )
+        ahead = timedelta(seconds=STEP_S)
+        return left and all(it.claimed_at + ahead < first.claimed_at for it in others)
 
     def _not_booked(self) -> Iterator[str]:
         booked: defaultdict[str, set[datetime]] = defaultdict(set)
@@ -104,6 +118,8 @@ class Books:
         now = self._world.settled_at
         for life in self._world.lives:
             trigger = life.trigger
+            if life.forgotten:
+                continue
             for at in fires(trigger, life.since, min(life.until or now, now)):
                 if at not in booked[trigger.uuid]:
                     yield f"{trigger.slug} at {at} is not on record"
@@ -224,8 +240,9 @@ class Books:
                 *([Outcome.LOST] if unseen else []),
             }
         excused = self._is_excused(own)
-        if own.end is End.EXITED or (own.end is not None and excused):
-            # Where lines are lost, the exit status alone may have been seen.
+        exited = own.end is End.EXITED or (own.end is not None and excused)
+        if exited and not own.line_lost:
+            # Where other lines are lost, the exit status alone may have been seen.
             possible.add(Outcome.FAILED if own.status else Outcome.SUCCEEDED)
         if own.end is End.TIME_TO_LIVE:
             possible.add(Outcome.TIMED_OUT)

@@ -43,6 +43,7 @@ class Life:
     trigger: Trigger
     since: datetime
     until: datetime | None = None
+    forgotten: bool = False  #: its fire times may be missing from the books
 
 
 @dataclass(eq=False)
@@ -286,7 +287,7 @@ class World:
             if life.since > now + timedelta(seconds=STEP_S):
                 life.since = now
             if life.until is not None and life.until > now:
-                life.until = life.since
+                life.forgotten = True
 
     # -- the end ---------------------------------------------------------------
 
