@@ -46,7 +46,7 @@ class Allowance:
     @property
     def room(self) -> bool:
         """Whether another run may have a dyno now."""
-        return self._room is None or self._room > 0
+        return _is_left(self._room)
 
     @property
     def waited_for(self) -> str:
@@ -106,8 +106,7 @@ class Allowance:
 
 def has_room(connection: Connection, limits: Limits) -> bool:
     """Return whether another run may have a dyno now."""
-    room = _room(connection, limits)
-    return room is None or room > 0
+    return _is_left(_room(connection, limits))
 
 
 def values_of(limits: Limits) -> dict[str, object]:
@@ -143,6 +142,10 @@ def bounds(month: str, timezone: str) -> tuple[datetime, datetime]:
     first = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
     after = (first + timedelta(days=31)).replace(day=1)
     return in_utc(first), in_utc(after)
+
+
+def _is_left(room: int | None) -> bool:
+    return room is None or room > 0
 
 
 def _room(connection: Connection, limits: Limits) -> int | None:

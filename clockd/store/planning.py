@@ -17,7 +17,7 @@ from clockd.clock import from_epoch
 from clockd.errors import ScheduleError
 from clockd.model import Cause, Outcome, RunState
 from clockd.policy import Pause, PlannedRun
-from clockd.store.statements import AnyRow, batches, insert_new, update_each
+from clockd.store.statements import AnyRow, Values, batches, insert_new, update_each
 from clockd.store.tables import jobs, runs, triggers
 from clockd.store.values import ClaimedRun
 
@@ -197,12 +197,18 @@ def schedule_jobs(
 ) -> None:
     """Set the next fire times of triggers, counted from now; None removes the job."""
     forget_jobs(connection, list(nexts))
-    rows = [
-        {"id": id_, "next_run_time": at.timestamp(), "claimed_until": whole_second(now)}
-        for id_, at in nexts.items()
-        if at is not None
-    ]
+    until = whole_second(now)
+    rows = [job_row(id_, at, until) for id_, at in nexts.items() if at is not None]
     insert_new(connection, jobs, rows)
+
+
+def job_row(trigger_id: str, next_at: datetime, until: datetime) -> Values:
+    """Return the job of a trigger whose fire times are on record up to `until`."""
+    return {
+        "id": trigger_id,
+        "next_run_time": next_at.timestamp(),
+        "claimed_until": until,
+    }
 
 
 def forget_jobs(connection: Connection, trigger_ids: Sequence[str]) -> None:
@@ -261,11 +267,7 @@ def _move(
     marks: Sequence[tuple[str, datetime | None]],
     until: datetime,
 ) -> None:
-    ahead = [
-        {"id": id_, "next_run_time": at.timestamp(), "claimed_until": until}
-        for id_, at in marks
-        if at is not None
-    ]
+    ahead = [job_row(id_, at, until) for id_, at in marks if at is not None]
     update_each(connection, jobs, "id", ahead)
     forget_jobs(connection, [id_ for id_, at in marks if at is None])
 

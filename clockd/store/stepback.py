@@ -123,11 +123,7 @@ def _jobs(
         except ScheduleError:
             at = mark  # the next claim says on record what is wrong with it
         if at is not None:
-            yield {
-                "id": uuid,
-                "next_run_time": at.timestamp(),
-                "claimed_until": mark,
-            }
+            yield planning.job_row(uuid, at, mark)
 
 
 def _hurry(connection: Connection, now: datetime, latest: datetime) -> None:
