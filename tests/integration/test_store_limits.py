@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,35 +21,20 @@ from tests.support.stores import (
     NOON,
     SECOND,
     Books,
+    ask,
+    claimed,
     plan,
+    slugs,
     trigger,
     twin_plan,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from clockd.model import Attempt, Run, Trigger
+    from clockd.model import Attempt
 
 ONE = Limits(concurrent_runs=1)
 TWO = Limits(concurrent_runs=2)
 FULL = "the limit of 1 concurrent runs is reached"
-
-
-def slugs(started: Iterable[tuple[Run, Attempt]]) -> list[str]:
-    """Return whose runs have started."""
-    return [run.trigger.slug for run, _ in started]
-
-
-def ask(books: Books, *names: str, now: datetime = NOON, **more: Any) -> list[Run]:
-    """Put a run of each of some triggers in the line."""
-    return [books.ask(trigger(name, **more), now) for name in names]
-
-
-def claimed(books: Books, *triggers: Trigger, now: datetime) -> None:
-    """Have what triggers have due until now on record."""
-    books.load(*triggers, now=NOON)
-    books.claim(now)
 
 
 class TestPlaces:

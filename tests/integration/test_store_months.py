@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -22,14 +22,15 @@ from tests.support.stores import (
     NOON,
     SECOND,
     Books,
+    ask,
+    claimed,
     execute,
+    slugs,
     trigger,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from clockd.model import Attempt, Run, Trigger
+    from clockd.model import Attempt
     from clockd.store import Taken
 
 SKIPPED = "limit: 2 runs have started in 2026-11, and no more may"
@@ -38,22 +39,6 @@ SKIPPED = "limit: 2 runs have started in 2026-11, and no more may"
 def monthly(most: int, timezone: str = "UTC", places: int | None = None) -> Limits:
     """Return a limit of runs in a month."""
     return Limits(runs_per_month=most, timezone=timezone, concurrent_runs=places)
-
-
-def slugs(started: Iterable[tuple[Run, Attempt]]) -> list[str]:
-    """Return whose runs have started."""
-    return [run.trigger.slug for run, _ in started]
-
-
-def ask(books: Books, *names: str, now: datetime = NOON, **more: Any) -> list[Run]:
-    """Put a run of each of some triggers in the line."""
-    return [books.ask(trigger(name, **more), now) for name in names]
-
-
-def claimed(books: Books, *triggers: Trigger, now: datetime) -> None:
-    """Have what triggers have due until now on record."""
-    books.load(*triggers, now=NOON)
-    books.claim(now)
 
 
 def use(books: Books, *names: str, now: datetime = NOON) -> list[Attempt]:

@@ -23,7 +23,7 @@ from clockd.runner import Dyno
 from clockd.store import AttemptPlan, LaunchedDyno, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from clockd.model import Attempt, Run
     from clockd.store import Claimed, NotNow, SyncResult, Taken
@@ -171,6 +171,22 @@ class Books:
     def reload(self, run: Run) -> Run:
         """Return a run as it is now."""
         return self.store.runs.get(run.id)
+
+
+def slugs(started: Iterable[tuple[Run, Attempt]]) -> list[str]:
+    """Return whose runs have started."""
+    return [run.trigger.slug for run, _ in started]
+
+
+def ask(books: Books, *names: str, now: datetime = NOON, **more: Any) -> list[Run]:
+    """Put a run of each of some triggers in the line."""
+    return [books.ask(trigger(name, **more), now) for name in names]
+
+
+def claimed(books: Books, *triggers: Trigger, now: datetime) -> None:
+    """Have what triggers have due until now on record."""
+    books.load(*triggers, now=NOON)
+    books.claim(now)
 
 
 def execute(url: str, statement: str, **values: Any) -> list[Any]:
